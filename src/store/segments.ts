@@ -1,0 +1,211 @@
+/**
+ * The memory that records and index pages live in: segments of 1 MiB outside V8's heap, and an allocator of size
+ * classes over the segments that one shard owns. Pure.
+ *
+ * A reference ("ref") is a positive 32-bit integer: segment number * 2^17 + unit; a unit is 8 bytes. 0 is no record.
+ * Segments belong to one `Heap` each (a shard has one), so that dropping a shard drops its memory without a walk.
+ * Pages of a segment that were never touched take no memory.
+ */
+
+/** Bits of a ref that are the unit within its segment. */
+export const UNIT_BITS = 17
+/** `ref & UNIT_MASK` is the unit within the segment. */
+export const UNIT_MASK = (1 << UNIT_BITS) - 1
+/** Bytes of an ordinary segment. */
+export const SEGMENT_BYTES = 8 << UNIT_BITS
+/** So that a ref stays a positive 32-bit integer. */
+export const SEGMENTS_MAX = 1 << (31 - UNIT_BITS)
+
+const EXACT_UNITS = 128
+const CLASS_UNITS_MAX = 1 << 16
+const CLASSES = 128 + 9 * 8 + 1
+/** From this class on, a free block may become the region that new records are cut from. */
+const REGION_CLASS_MIN = 128
+
+if (new Uint8Array(new Int32Array([1]).buffer)[0] !== 1)
+  throw new Error("effect-kv needs a little-endian machine")
+
+/** The size class of a block of `units` units: exact to 1 KiB, then eight steps a doubling. */
+export const classOfUnits = (units: number): number => {
+  if (units <= EXACT_UNITS) return units
+  const power = 31 - Math.clz32(units - 1)
+  const stepBits = power - 3
+  return 128 + ((power - 7) << 3) + (((units - (1 << power) - 1) >> stepBits) + 1)
+}
+
+/** How many units a block of a class has. */
+export const unitsOfClass = (sizeClass: number): number => {
+  if (sizeClass <= EXACT_UNITS) return sizeClass
+  const power = 7 + ((sizeClass - 129) >> 3)
+  return (1 << power) + ((((sizeClass - 129) & 7) + 1) << (power - 3))
+}
+
+/** Every segment of a store, by number. */
+export class Segments {
+  /** A segment's bytes as 32-bit words. */
+  readonly words: Array<Int32Array> = []
+  /** The same bytes. */
+  readonly bytes: Array<Buffer> = []
+  /** The same bytes, for unaligned numbers. */
+  readonly views: Array<DataView> = []
+  /** Bytes allocated by all heaps (what INFO calls used_memory, less the process's own). */
+  usedBytes = 0
+  private readonly freeNumbers: Array<number> = []
+  private readonly spare: Array<number> = []
+
+  constructor() {
+    // segment 0 holds nothing: ref 0 means "none"
+    this.take(8)
+  }
+
+  /** Takes a segment of `bytes` bytes; the number of it. Throws RangeError where memory or numbers have run out. */
+  take(bytes: number): number {
+    if (bytes === SEGMENT_BYTES && this.spare.length > 0) return this.spare.pop()!
+    const number = this.freeNumbers.pop() ?? this.words.length
+    if (number >= SEGMENTS_MAX) throw new RangeError("effect-kv: all segments are in use")
+    const memory = new ArrayBuffer(bytes)
+    this.words[number] = new Int32Array(memory)
+    this.bytes[number] = Buffer.from(memory)
+    this.views[number] = new DataView(memory)
+    return number
+  }
+
+  /** Gives a segment back. A few ordinary ones are kept for the next shard; others go to the garbage collector. */
+  release(number: number): void {
+    if (this.words[number]!.byteLength === SEGMENT_BYTES && this.spare.length < 8) {
+      this.spare.push(number)
+      return
+    }
+    this.words[number] = EMPTY_WORDS
+    this.bytes[number] = EMPTY_BYTES
+    this.views[number] = EMPTY_VIEW
+    this.freeNumbers.push(number)
+  }
+}
+
+const EMPTY_WORDS = new Int32Array(0)
+const EMPTY_BYTES = Buffer.alloc(0)
+const EMPTY_VIEW = new DataView(new ArrayBuffer(0))
+
+const NO_FREE_BLOCKS = new Int32Array(CLASSES)
+
+/** A shard's allocator. Blocks are not zeroed. */
+export class Heap {
+  /** The first free block of each class; made with the first region, for most shards of a server stay empty. */
+  private free = NO_FREE_BLOCKS
+  private readonly owned: Array<number> = []
+  private regionSegment = 0
+  private regionUnit = 0
+  private regionEnd = 0
+  private usedBytes = 0
+
+  constructor(readonly segments: Segments) {}
+
+  /** Bytes that this heap has handed out. */
+  get used(): number {
+    return this.usedBytes
+  }
+
+  /** Allocates a block of at least `units` units and gives its ref. */
+  allocate(units: number): number {
+    if (units > CLASS_UNITS_MAX) return this.allocateHuge(units)
+    const sizeClass = classOfUnits(units)
+    const size = unitsOfClass(sizeClass)
+    this.usedBytes += size << 3
+    this.segments.usedBytes += size << 3
+    const head = this.free[sizeClass]!
+    if (head !== 0) {
+      this.free[sizeClass] = this.segments.words[head >> UNIT_BITS]![(head & UNIT_MASK) << 1]!
+      return head
+    }
+    if (this.regionUnit + size > this.regionEnd) this.nextRegion(size)
+    const ref = (this.regionSegment << UNIT_BITS) | this.regionUnit
+    this.regionUnit += size
+    return ref
+  }
+
+  /** Frees a block that was allocated with the same `units` (or any other count of the same class). */
+  release(ref: number, units: number): void {
+    if (units > CLASS_UNITS_MAX) {
+      this.releaseHuge(ref)
+      return
+    }
+    const sizeClass = classOfUnits(units)
+    const size = unitsOfClass(sizeClass)
+    this.usedBytes -= size << 3
+    this.segments.usedBytes -= size << 3
+    this.pushFree(ref, sizeClass)
+  }
+
+  /** Gives every segment back at once; nothing allocated from this heap may be used after. */
+  dispose(): void {
+    for (const number of this.owned) this.segments.release(number)
+    this.owned.length = 0
+    this.segments.usedBytes -= this.usedBytes
+    this.usedBytes = 0
+    this.free = NO_FREE_BLOCKS
+    this.regionUnit = this.regionEnd = 0
+  }
+
+  private pushFree(ref: number, sizeClass: number): void {
+    this.segments.words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1] = this.free[sizeClass]!
+    this.free[sizeClass] = ref
+  }
+
+  /** A region is where new blocks are cut from: a large free block where there is one, else a new segment. */
+  private nextRegion(size: number): void {
+    if (this.free === NO_FREE_BLOCKS) this.free = new Int32Array(CLASSES)
+    this.scatter(this.regionSegment, this.regionUnit, this.regionEnd)
+    const sizeClass = this.regionClass(size)
+    if (sizeClass > 0) {
+      const ref = this.free[sizeClass]!
+      this.free[sizeClass] = this.segments.words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1]!
+      this.regionSegment = ref >> UNIT_BITS
+      this.regionUnit = ref & UNIT_MASK
+      this.regionEnd = this.regionUnit + unitsOfClass(sizeClass)
+      return
+    }
+    const number = this.segments.take(SEGMENT_BYTES)
+    this.owned.push(number)
+    this.regionSegment = number
+    this.regionUnit = 0
+    this.regionEnd = UNIT_MASK + 1
+  }
+
+  private regionClass(size: number): number {
+    for (let sizeClass = Math.max(REGION_CLASS_MIN, classOfUnits(size)); sizeClass < CLASSES; sizeClass++) {
+      if (this.free[sizeClass] !== 0 && unitsOfClass(sizeClass) >= size) return sizeClass
+    }
+    return 0
+  }
+
+  /** What is left of a region goes to the free lists, in the largest blocks that fit. */
+  private scatter(segment: number, unit: number, end: number): void {
+    while (unit < end) {
+      const left = end - unit
+      let sizeClass = classOfUnits(Math.min(left, CLASS_UNITS_MAX))
+      if (unitsOfClass(sizeClass) > left) sizeClass--
+      this.pushFree((segment << UNIT_BITS) | unit, sizeClass)
+      unit += unitsOfClass(sizeClass)
+    }
+  }
+
+  /** A block above 512 KiB is a segment of its own. */
+  private allocateHuge(units: number): number {
+    const number = this.segments.take(units << 3)
+    this.owned.push(number)
+    const bytes = this.segments.words[number]!.byteLength
+    this.usedBytes += bytes
+    this.segments.usedBytes += bytes
+    return number << UNIT_BITS
+  }
+
+  private releaseHuge(ref: number): void {
+    const number = ref >> UNIT_BITS
+    const bytes = this.segments.words[number]!.byteLength
+    this.usedBytes -= bytes
+    this.segments.usedBytes -= bytes
+    this.owned.splice(this.owned.indexOf(number), 1)
+    this.segments.release(number)
+  }
+}
