@@ -3,6 +3,7 @@
  */
 import * as Errors from "../dispatch/errors.js"
 import type { Invocation } from "../dispatch/invocation.js"
+import { byteSource } from "../resp/batch.js"
 import type { Deadline } from "../store/database.js"
 import { ENCODING_INT, NO_DEADLINE, TYPE_STRING } from "../store/record.js"
 import { addIntegers, INT64_MIN, type Integer, integerBytes, writeInteger } from "../values/integer.js"
@@ -64,7 +65,7 @@ const parseOptions = (c: Invocation, from: number, isSet: boolean): boolean => {
 const set = (c: Invocation): void => {
   const hash = c.hash(1)
   if (c.argc === 3) {
-    c.setBytes(1, hash, c.bytes, c.start(2), c.length(2), NO_DEADLINE)
+    c.setArgument(1, hash, 2, NO_DEADLINE, c.known(1, hash))
     c.changed()
     c.reply.ok()
     return
@@ -93,7 +94,7 @@ const set = (c: Invocation): void => {
     }
     if (options.keepTtl && old !== 0) deadline = c.keyspace.deadlineOf(old)
   }
-  c.setBytes(1, hash, c.bytes, c.start(2), c.length(2), deadline)
+  c.setArgument(1, hash, 2, deadline, c.known(1, hash))
   propagateSet(c, deadline)
   if (!options.get) c.reply.ok()
 }
@@ -121,7 +122,7 @@ const setWithTime =
   (c: Invocation): void => {
     const deadline = positiveDeadline(c, 2, form)
     if (deadline === undefined) return
-    c.setBytes(1, c.hash(1), c.bytes, c.start(3), c.length(3), deadline)
+    c.setArgument(1, c.hash(1), 3, deadline, 0)
     propagateSetAt(c, 3, deadline)
     c.reply.ok()
   }
@@ -132,7 +133,7 @@ const setnx = (c: Invocation): void => {
     c.reply.integer(0)
     return
   }
-  c.setBytes(1, hash, c.bytes, c.start(2), c.length(2), NO_DEADLINE)
+  c.setArgument(1, hash, 2, NO_DEADLINE, 0)
   c.changed()
   c.reply.integer(1)
 }
@@ -143,7 +144,7 @@ const getset = (c: Invocation): void => {
   if (ref === 0) c.reply.null()
   else if (!isString(c, ref)) return
   else writeBulk(c.keyspace, ref, c.reply)
-  c.setBytes(1, hash, c.bytes, c.start(2), c.length(2), NO_DEADLINE)
+  c.setArgument(1, hash, 2, NO_DEADLINE, ref)
   if (!c.changedAs(3)) return
   c.log.text("SET")
   c.logArgument(1)
@@ -212,10 +213,11 @@ export const propagateDeadline = (c: Invocation, deadline: Deadline): void => {
 }
 
 const mget = (c: Invocation): void => {
-  const hashes = c.loadKeys(1, 1)
+  c.loadKeys(1, 1)
   c.reply.array(c.argc - 1)
   for (let i = 1; i < c.argc; i++) {
-    const ref = c.read(i, hashes[i - 1]!)
+    const ref = c.findLoaded(i - 1, i)
+    c.keyspace.noteRead(ref)
     if (ref === 0 || c.keyspace.records.type(ref) !== TYPE_STRING) c.reply.null()
     else writeBulk(c.keyspace, ref, c.reply)
   }
@@ -223,7 +225,7 @@ const mget = (c: Invocation): void => {
 
 const setPairs = (c: Invocation, hashes: Int32Array): void => {
   for (let i = 1, pair = 0; i < c.argc; i += 2, pair++) {
-    c.setBytes(i, hashes[pair]!, c.bytes, c.start(i + 1), c.length(i + 1), NO_DEADLINE)
+    c.setArgument(i, hashes[pair]!, i + 1, NO_DEADLINE, c.knownLoaded(pair, i))
   }
   c.changed()
 }
@@ -244,7 +246,7 @@ const msetnx = (c: Invocation): void => {
   }
   const hashes = c.loadKeys(1, 2)
   for (let i = 1, pair = 0; i < c.argc; i += 2, pair++) {
-    if (c.find(i, hashes[pair]!) === 0) continue
+    if (c.findLoaded(pair, i) === 0) continue
     c.reply.integer(0)
     return
   }
@@ -288,7 +290,7 @@ const increment = (c: Invocation, by: Integer): void => {
     writeInteger(c.viewOf(ref), records.valueStart(ref), value)
   } else {
     const deadline = ref === 0 ? NO_DEADLINE : c.keyspace.deadlineOf(ref)
-    c.setInteger(1, hash, value, deadline)
+    c.setInteger(1, hash, value, deadline, ref)
   }
   c.changed()
   c.reply.integer(value)
@@ -327,7 +329,7 @@ const incrbyfloat = (c: Invocation): void => {
   }
   const text = Buffer.from(formatLongDouble(sum), "latin1")
   const deadline = ref === 0 ? NO_DEADLINE : c.keyspace.deadlineOf(ref)
-  c.setBytes(1, hash, text, 0, text.length, deadline)
+  c.setBytes(1, hash, text, byteSource(text).view, 0, text.length, deadline, ref)
   if (c.changedAs(4)) {
     // the sum, so that no other arithmetic can come to another one
     c.log.text("SET")

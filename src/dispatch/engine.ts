@@ -13,14 +13,14 @@
  */
 import { BATCH_COMMANDS_MAX, type ByteSource, CommandBatch } from "../resp/batch.js"
 import { ReplyWriter } from "../resp/writer.js"
-import type { Database, Keyspace } from "../store/database.js"
+import { type Database, type Keyspace, Prefetch } from "../store/database.js"
 import * as Errors from "./errors.js"
 import { Invocation } from "./invocation.js"
 import type { Wait } from "./outcome.js"
 import { PropagationLog } from "./propagation.js"
 import type { ScriptState } from "./scripts.js"
 import type { Session } from "./session.js"
-import { ALLOW_BUSY, type Command, type CommandTable, DENY_OOM, NO_AUTH, WRITE } from "./table.js"
+import { ALLOW_BUSY, type Command, type CommandTable, DENY_OOM, NO_AUTH, sameName, WRITE } from "./table.js"
 
 /** From so many commands on, a batch's loads are grouped. */
 const GROUP_COMMANDS_MIN = 4
@@ -83,7 +83,8 @@ export class Engine {
   private flushDue = false
   private readonly held = new Set<Session>()
   private nextSessionId = 1
-  private readonly hashes = new Int32Array(BATCH_COMMANDS_MAX)
+  /** The first keys of the batch's commands. */
+  readonly prefetch = new Prefetch()
 
   constructor(
     readonly keyspace: Keyspace,
@@ -297,9 +298,14 @@ export class Engine {
   private lookUp(size: number): void {
     const { batch, commands } = this
     const { bytes } = batch.source
+    let last: Command | undefined
     for (let i = 0; i < size; i++) {
       const first = batch.first[i]!
-      commands[i] = this.table.find(bytes, batch.argStart[first]!, batch.argLength[first]!)
+      const start = batch.argStart[first]!
+      const length = batch.argLength[first]!
+      if (last === undefined || !sameName(last.name, bytes, start, length))
+        last = this.table.find(bytes, start, length)
+      commands[i] = last
     }
   }
 
@@ -307,7 +313,7 @@ export class Engine {
   private load(database: Database, size: number): void {
     const { batch, commands, keyspace } = this
     const { view } = batch.source
-    const { hashes } = this
+    const { prefetch } = this
     let count = 0
     for (let i = 0; i < size; i++) {
       const command = commands[i]
@@ -315,10 +321,10 @@ export class Engine {
       const key = batch.first[i]! + command.firstKey
       const hash = keyspace.hash(view, batch.argStart[key]!, batch.argLength[key]!)
       batch.hash[i] = hash
-      batch.hashed[i] = 1
-      hashes[count++] = hash
+      batch.prefetch[i] = count
+      prefetch.hashes[count++] = hash
     }
-    keyspace.prefetch(database, hashes, count)
+    keyspace.prefetch(database, prefetch, count)
   }
 
   private execute(invocation: Invocation, command: Command | undefined): Wait | undefined {

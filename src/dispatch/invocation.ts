@@ -4,7 +4,7 @@
  */
 import type { ByteSource, CommandBatch } from "../resp/batch.js"
 import type { ReplyWriter } from "../resp/writer.js"
-import type { Database, Deadline, Keyspace } from "../store/database.js"
+import { type Database, type Deadline, type Keyspace, Prefetch } from "../store/database.js"
 import { UNIT_BITS } from "../store/segments.js"
 import { type Integer, parseInteger } from "../values/integer.js"
 import { setBytes, setInteger } from "../values/string.js"
@@ -31,8 +31,9 @@ export class Invocation {
   private end = 0
   private inline = false
   private firstHash = 0
-  private firstHashed = false
-  private hashes = new Int32Array(32)
+  /** Where the first key is in the batch's prefetch, or -1. */
+  private prefetchIndex = -1
+  private readonly keys = new Prefetch()
 
   constructor(
     readonly engine: Engine,
@@ -57,7 +58,7 @@ export class Invocation {
     this.end = batch.end[command]!
     this.inline = batch.inline[command] === 1
     this.firstHash = batch.hash[command]!
-    this.firstHashed = batch.hashed[command] === 1
+    this.prefetchIndex = batch.prefetch[command]!
     this.session = session
     this.database = session.database
     this.failed = false
@@ -126,18 +127,34 @@ export class Invocation {
 
   /** The hash of a key argument. */
   hash(index: number): number {
-    if (this.firstHashed && index === this.command.firstKey) return this.firstHash
+    if (this.prefetchIndex >= 0 && index === this.command.firstKey) return this.firstHash
     return this.keyspace.hash(this.view, this.start(index), this.length(index))
   }
 
   /** The record of a key argument, or 0. */
   find(index: number, hash: number = this.hash(index)): number {
-    return this.keyspace.find(this.database, hash, this.view, this.start(index), this.length(index))
+    const start = this.start(index)
+    const length = this.length(index)
+    if (this.prefetchIndex >= 0 && index === this.command.firstKey) {
+      const { prefetch } = this.engine
+      return this.keyspace.findPrefetched(
+        prefetch,
+        this.prefetchIndex,
+        this.database,
+        hash,
+        this.view,
+        start,
+        length
+      )
+    }
+    return this.keyspace.find(this.database, hash, this.view, start, length)
   }
 
   /** `find` for a command that reads the value: it counts as an access. */
   read(index: number, hash: number = this.hash(index)): number {
-    return this.keyspace.read(this.database, hash, this.view, this.start(index), this.length(index))
+    const ref = this.find(index, hash)
+    this.keyspace.noteRead(ref)
+    return ref
   }
 
   /**
@@ -146,23 +163,69 @@ export class Invocation {
    */
   loadKeys(first: number, step: number): Int32Array {
     const count = Math.ceil((this.argc - first) / step)
-    if (this.hashes.length < count) this.hashes = new Int32Array(count * 2)
-    const { hashes, keyspace, database } = this
+    const { keys, keyspace } = this
+    keys.reserve(count)
+    const { hashes } = keys
     for (let i = 0, at = first; i < count; i++, at += step) {
       hashes[i] = keyspace.hash(this.view, this.start(at), this.length(at))
     }
-    keyspace.prefetch(database, hashes, count)
+    keyspace.prefetch(this.database, keys, count)
     return hashes
   }
 
-  /** Sets a key argument to bytes. */
+  /** The record of a key argument where a prefetch has found it and it still lies there, else 0: costs next to nothing. */
+  known(index: number, hash: number): number {
+    if (this.prefetchIndex < 0 || index !== this.command.firstKey) return 0
+    return this.keyspace.knownRecord(
+      this.engine.prefetch,
+      this.prefetchIndex,
+      this.database,
+      hash,
+      this.view,
+      this.start(index),
+      this.length(index)
+    )
+  }
+
+  /** `known` for a key argument that is at `at` of `loadKeys`. */
+  knownLoaded(at: number, index: number): number {
+    const { keys } = this
+    const start = this.start(index)
+    return this.keyspace.knownRecord(
+      keys,
+      at,
+      this.database,
+      keys.hashes[at]!,
+      this.view,
+      start,
+      this.length(index)
+    )
+  }
+
+  /** The record of a key argument that is at `at` of `loadKeys`, or 0. */
+  findLoaded(at: number, index: number): number {
+    const { keys } = this
+    return this.keyspace.findPrefetched(
+      keys,
+      at,
+      this.database,
+      keys.hashes[at]!,
+      this.view,
+      this.start(index),
+      this.length(index)
+    )
+  }
+
+  /** Sets a key argument to bytes. `known` is its record where that has been found already. */
   setBytes(
     key: number,
     hash: number,
     value: Uint8Array,
+    view: DataView,
     start: number,
     length: number,
-    deadline: Deadline
+    deadline: Deadline,
+    known: number
   ): void {
     setBytes(
       this.keyspace,
@@ -173,14 +236,21 @@ export class Invocation {
       this.start(key),
       this.length(key),
       value,
+      view,
       start,
       length,
-      deadline
+      deadline,
+      known
     )
   }
 
+  /** Sets a key argument to the bytes of another argument. */
+  setArgument(key: number, hash: number, value: number, deadline: Deadline, known: number): void {
+    this.setBytes(key, hash, this.bytes, this.view, this.start(value), this.length(value), deadline, known)
+  }
+
   /** Sets a key argument to an integer. */
-  setInteger(key: number, hash: number, value: Integer, deadline: Deadline): void {
+  setInteger(key: number, hash: number, value: Integer, deadline: Deadline, known: number): void {
     setInteger(
       this.keyspace,
       this.database,
@@ -190,7 +260,8 @@ export class Invocation {
       this.start(key),
       this.length(key),
       value,
-      deadline
+      deadline,
+      known
     )
   }
 

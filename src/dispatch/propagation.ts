@@ -6,7 +6,7 @@
  * while nobody listens. Runs of received commands that lie side by side are copied in one go.
  * Invariant: [0, length) of `buffer` are whole commands, in the order of execution, SELECT where the database changes.
  */
-import { copyBytes } from "../store/shard.js"
+import { copyBytes } from "../values/bytes.js"
 import { decimalLength, type Integer, writeDecimal } from "../values/integer.js"
 
 const BUFFER_BYTES = 64 * 1024

@@ -38,9 +38,9 @@ export class CommandBatch {
   readonly end = new Int32Array(BATCH_COMMANDS_MAX)
   /** By command: 1 where it came as an inline command, so that its bytes are not RESP. */
   readonly inline = new Uint8Array(BATCH_COMMANDS_MAX)
-  /** By command: the hash of its first key, where `hashed` is 1. */
+  /** By command: where its first key is in the batch's prefetch (-1: nowhere), and that key's hash. */
+  readonly prefetch = new Int32Array(BATCH_COMMANDS_MAX)
   readonly hash = new Int32Array(BATCH_COMMANDS_MAX)
-  readonly hashed = new Uint8Array(BATCH_COMMANDS_MAX)
 
   reset(source: ByteSource): void {
     this.source = source
@@ -63,7 +63,7 @@ export class CommandBatch {
     this.begin[command] = begin
     this.end[command] = end
     this.inline[command] = inline ? 1 : 0
-    this.hashed[command] = 0
+    this.prefetch[command] = -1
   }
 
   private grow(): void {

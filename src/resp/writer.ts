@@ -5,7 +5,7 @@
  * Invariant: between commands, bytes [0, length) are whole replies.
  */
 
-import { copyBytes } from "../store/shard.js"
+import { copyBytes, copyWords } from "../values/bytes.js"
 import { decimalLength, type Integer, writeDecimal } from "../values/integer.js"
 
 const BUFFER_BYTES = 64 * 1024
@@ -35,8 +35,11 @@ export const formatDouble = (value: number): string => {
   return text.replace(/e([+-])(\d)$/, "e$10$2")
 }
 
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
 export class ReplyWriter {
   buffer: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  private view = viewOf(this.buffer)
   /** Bytes written so far. */
   length = 0
   /** The protocol of the client that the replies are for. */
@@ -47,18 +50,23 @@ export class ReplyWriter {
     if (this.length + bytes <= this.buffer.length) return
     const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + bytes))
     grown.set(this.buffer.subarray(0, this.length), 0)
-    this.buffer = grown
+    this.use(grown)
+  }
+
+  private use(buffer: Buffer): void {
+    this.buffer = buffer
+    this.view = viewOf(buffer)
   }
 
   /** Forgets what was written; a buffer that a huge reply had made large is let go. */
   reset(): void {
     this.length = 0
-    if (this.buffer.length > BUFFER_BYTES_KEPT_MAX) this.buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+    if (this.buffer.length > BUFFER_BYTES_KEPT_MAX) this.use(Buffer.allocUnsafeSlow(BUFFER_BYTES))
   }
 
   /** Gives the buffer away to whoever keeps its bytes, and goes on with a fresh one. */
   detach(): void {
-    this.buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+    this.use(Buffer.allocUnsafeSlow(BUFFER_BYTES))
     this.length = 0
   }
 
@@ -154,6 +162,12 @@ export class ReplyWriter {
   bulk(source: Uint8Array, start: number, length: number): void {
     const at = this.bulkHeader(length)
     copyBytes(source, start, length, this.buffer, at)
+  }
+
+  /** `bulk`, of bytes that have a view. */
+  bulkWords(view: DataView, source: Uint8Array, start: number, length: number): void {
+    const at = this.bulkHeader(length)
+    copyWords(view, source, start, length, this.view, this.buffer, at)
   }
 
   /** A bulk string of text in UTF-8. */

@@ -6,7 +6,17 @@
  * and the memory counter are right. A ref stays valid until the next call that writes to its shard.
  */
 import { type HashKey, hashBytes } from "./hash.js"
-import { ACCESS_MASK, FLAG_EXPIRES, FLAG_LONG, NO_DEADLINE, needsLong, Records, unitsFor } from "./record.js"
+import {
+  ACCESS_MASK,
+  ACCESS_SHIFT,
+  FLAG_EXPIRES,
+  FLAG_LONG,
+  NO_DEADLINE,
+  needsLong,
+  Records,
+  unitsFor,
+  VALUE_BYTES_SHORT_MAX
+} from "./record.js"
 import { classOfUnits, Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
 import { Shard, type ShardContext } from "./shard.js"
 
@@ -24,6 +34,8 @@ export interface ShardCell {
 /** A deadline in Unix ms: a bigint beyond 2^53. NO_DEADLINE where a key has none. */
 export type Deadline = number | bigint
 
+const KEEP_DEADLINE = -2
+
 export interface Database {
   /** The number that SELECT takes. */
   readonly index: number
@@ -36,6 +48,21 @@ export interface KeyspaceOptions {
   readonly makeCell: (shard: Shard) => ShardCell
   /** The Unix ms at the start. */
   readonly now: number
+}
+
+/** Keys that are brought into the cache together: their hashes, and the records that were come across. */
+export class Prefetch {
+  hashes = new Int32Array(256)
+  /** 0 where none was. */
+  refs = new Int32Array(256)
+  /** What `ShardContext.structure` was then. */
+  structure = -1
+
+  reserve(count: number): void {
+    if (count <= this.hashes.length) return
+    this.hashes = new Int32Array(count * 2)
+    this.refs = new Int32Array(count * 2)
+  }
 }
 
 /** What the store counts, for INFO. */
@@ -60,12 +87,11 @@ export class Keyspace {
   onExpire: (database: number, ref: number) => void = () => {}
   /** What prefetches add up to: kept so that they are not optimized away. */
   loadSum = 0
-  private refs = new Int32Array(256)
   private readonly context: ShardContext
   private readonly makeCell: (shard: Shard) => ShardCell
 
   constructor(options: KeyspaceOptions) {
-    this.context = { segments: this.segments, records: this.records, hashKey: options.hashKey }
+    this.context = { segments: this.segments, records: this.records, hashKey: options.hashKey, structure: 0 }
     this.makeCell = options.makeCell
     this.now = options.now
     this.setTime(options.now)
@@ -94,9 +120,8 @@ export class Keyspace {
    * Brings the index slots and then the records of many keys into the cache. Each loop's loads are independent of
    * one another and little else is in it, so that their cache misses overlap.
    */
-  prefetch(database: Database, hashes: Int32Array, count: number): void {
-    if (this.refs.length < count) this.refs = new Int32Array(count * 2)
-    const { refs } = this
+  prefetch(database: Database, keys: Prefetch, count: number): void {
+    const { hashes, refs } = keys
     const { words } = this.segments
     for (let i = 0; i < count; i++) {
       const hash = hashes[i]!
@@ -122,6 +147,39 @@ export class Keyspace {
       sum += words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1]!
     }
     this.loadSum = sum | 0
+    keys.structure = this.context.structure
+  }
+
+  /**
+   * The record of the key whose hash was at `index` of a prefetch, where that came across it and nothing has moved
+   * since; else 0, which says nothing. It may have expired.
+   */
+  knownRecord(
+    keys: Prefetch,
+    index: number,
+    database: Database,
+    hash: number,
+    view: DataView,
+    start: number,
+    length: number
+  ): number {
+    const ref = keys.refs[index]!
+    if (ref === 0 || keys.structure !== this.context.structure) return 0
+    return database.cells[hash & SHARD_MASK]!.current.hasKey(ref, view, start, length) ? ref : 0
+  }
+
+  /** `find` for the key whose hash was at `index` of a prefetch. */
+  findPrefetched(
+    keys: Prefetch,
+    index: number,
+    database: Database,
+    hash: number,
+    view: DataView,
+    start: number,
+    length: number
+  ): number {
+    const ref = this.knownRecord(keys, index, database, hash, view, start, length)
+    return ref !== 0 && !this.isExpired(ref) ? ref : this.find(database, hash, view, start, length)
   }
 
   /** The ref of a key, or 0 where it does not exist or has expired (it is removed then). */
@@ -135,15 +193,16 @@ export class Keyspace {
     return ref
   }
 
-  /** `find` for a command that reads the value: counts a hit or a miss, and notes the access. */
-  read(database: Database, hash: number, view: DataView, start: number, length: number): number {
-    const ref = this.find(database, hash, view, start, length)
-    if (ref === 0) this.stats.misses++
-    else {
-      this.stats.hits++
-      this.records.touch(ref, this.clock)
+  /** Counts a look-up that reads the value of `ref` (0: there was none), and notes the access. */
+  noteRead(ref: number): void {
+    if (ref === 0) {
+      this.stats.misses++
+      return
     }
-    return ref
+    this.stats.hits++
+    const words = this.segments.words[ref >> UNIT_BITS]!
+    const at = (ref & UNIT_MASK) << 1
+    words[at] = (words[at]! & 0xff) | (this.clock << ACCESS_SHIFT)
   }
 
   isExpired(ref: number): boolean {
@@ -154,7 +213,7 @@ export class Keyspace {
 
   /**
    * Makes the key hold a value of `valueLength` bytes, which the caller must write at `records.valueStart` of the ref
-   * it is given; whatever the key held is gone.
+   * it is given; whatever the key held is gone. `known` is the key's record where the caller has found it already.
    */
   prepare(
     database: Database,
@@ -166,24 +225,29 @@ export class Keyspace {
     type: number,
     encoding: number,
     valueLength: number,
-    deadline: Deadline
+    deadline: Deadline,
+    known = 0
   ): number {
     const shard = database.cells[hash & SHARD_MASK]!.current
-    const old = shard.find(hash, view, keyStart, keyLength)
     const flags = deadline === NO_DEADLINE ? 0 : FLAG_EXPIRES
-    if (old !== 0) {
-      if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, old)
-      if (this.overwrite(old, type, encoding, flags, keyLength, valueLength)) {
-        if (flags !== 0) this.changeDeadline(shard, old, deadline)
-        return old
-      }
+    if (
+      known !== 0 &&
+      this.overwrite(shard, known, type, encoding, flags, keyLength, valueLength, deadline)
+    ) {
+      return known
     }
+    const old = shard.find(hash, view, keyStart, keyLength)
+    if (old !== 0 && old !== known) {
+      if (this.overwrite(shard, old, type, encoding, flags, keyLength, valueLength, deadline)) return old
+    }
+    if (old !== 0 && shard.snapshot !== null) shard.snapshot.beforeChange(shard, old)
     const ref = shard.createRecord(
       type,
       encoding,
       this.clock,
       flags,
       source,
+      view,
       keyStart,
       keyLength,
       valueLength
@@ -201,23 +265,36 @@ export class Keyspace {
 
   /** Turns a record into another of the same block, where form and size class allow it. */
   private overwrite(
+    shard: Shard,
     ref: number,
     type: number,
     encoding: number,
     flags: number,
     keyLength: number,
-    valueLength: number
+    valueLength: number,
+    deadline: Deadline
   ): boolean {
     const words = this.segments.words[ref >> UNIT_BITS]!
     const at = (ref & UNIT_MASK) << 1
     const header = words[at + 1]!
+    if (((header & (FLAG_LONG | FLAG_EXPIRES)) | flags) === 0 && valueLength <= VALUE_BYTES_SHORT_MAX) {
+      // the usual record: no deadline before or after, short lengths
+      const oldUnits = (15 + keyLength + (header >>> 16)) >> 3
+      const units = (15 + keyLength + valueLength) >> 3
+      if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
+      if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+      words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT)
+      words[at + 1] = (words[at + 1]! & 0xffff) | (valueLength << 16)
+      return true
+    }
     const long = needsLong(keyLength, valueLength) ? FLAG_LONG : 0
     if ((header & (FLAG_LONG | FLAG_EXPIRES)) !== (flags | long)) return false
     const units = unitsFor(flags | long, keyLength, valueLength)
-    const oldUnits = this.records.units(ref)
-    if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
-    words[at] = type | (encoding << 4) | (this.clock << 8)
+    if (classOfUnits(units) !== classOfUnits(this.records.units(ref))) return false
+    if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+    words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT)
     this.records.setValueLength(ref, valueLength)
+    if (flags !== 0 && deadline !== KEEP_DEADLINE) this.changeDeadline(shard, ref, deadline)
     return true
   }
 
@@ -232,8 +309,9 @@ export class Keyspace {
     const flags = records.flags(ref)
     const keyLength = records.keyLength(ref)
     const expires = flags & FLAG_EXPIRES
-    if (this.overwrite(ref, records.type(ref), records.encoding(ref), expires, keyLength, valueLength))
-      return ref
+    const type = records.type(ref)
+    const encoding = records.encoding(ref)
+    if (this.overwrite(shard, ref, type, encoding, expires, keyLength, valueLength, KEEP_DEADLINE)) return ref
     return this.rebuild(shard, ref, expires, valueLength)
   }
 
@@ -248,6 +326,7 @@ export class Keyspace {
       records.access(old),
       flags,
       source,
+      this.segments.views[old >> UNIT_BITS]!,
       records.keyStart(old),
       keyLength,
       valueLength
@@ -324,6 +403,7 @@ export class Keyspace {
   /** Empties a database by putting fresh shards into its Refs; the keys it had. */
   flush(database: Database): number {
     let removed = 0
+    this.context.structure++
     for (const cell of database.cells) {
       const old = cell.current
       removed += old.size
@@ -336,6 +416,7 @@ export class Keyspace {
 
   /** Swaps what two databases hold. */
   swap(a: Database, b: Database): void {
+    this.context.structure++
     for (let i = 0; i < SHARDS; i++) {
       const held = a.cells[i]!.current
       a.cells[i]!.current = b.cells[i]!.current

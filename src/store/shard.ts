@@ -11,6 +11,7 @@
  *
  * Hashes are compared as signed integers; `hash ^ SIGN` is the unsigned position.
  */
+import { copyWords } from "../values/bytes.js"
 import { equalsWords, type HashKey, hashWords } from "./hash.js"
 import { FLAG_EXPIRES, FLAG_LONG, needsLong, type Records, unitsFor, writeHeader } from "./record.js"
 import { classOfUnits, Heap, type Segments, UNIT_BITS, UNIT_MASK, unitsOfClass } from "./segments.js"
@@ -33,6 +34,8 @@ export interface ShardContext {
   readonly segments: Segments
   readonly records: Records
   readonly hashKey: HashKey
+  /** Counts changes of where records lie: a ref found before the latest may be stale. */
+  structure: number
 }
 
 const homeSlots = (slots: number): number => slots - Math.min(PAGE_TAIL_MAX, slots >> 2)
@@ -111,7 +114,8 @@ export class Shard {
     return this.pages[page]! + (((local * (this.pages[page + 1]! & 0xffff)) / 4294967296) | 0)
   }
 
-  private hasKey(ref: number, view: DataView, start: number, length: number): boolean {
+  /** Whether a record has this key. */
+  hasKey(ref: number, view: DataView, start: number, length: number): boolean {
     const words = this.segments.words[ref >> UNIT_BITS]!
     const at = (ref & UNIT_MASK) << 1
     const word = words[at + 1]!
@@ -133,6 +137,7 @@ export class Shard {
     clock: number,
     flags: number,
     source: Uint8Array,
+    view: DataView,
     keyStart: number,
     keyLength: number,
     valueLength: number
@@ -144,18 +149,14 @@ export class Shard {
     const at = (ref & UNIT_MASK) << 1
     writeHeader(words, at, type, encoding, clock, flags, keyLength, valueLength)
     const bytes = this.segments.bytes[ref >> UNIT_BITS]!
-    copyBytes(
-      source,
-      keyStart,
-      keyLength,
-      bytes,
-      (at + 2 + ((flags & FLAG_LONG) << 1) + ((flags & FLAG_EXPIRES) << 1)) << 2
-    )
+    const to = (at + 2 + ((flags & FLAG_LONG) << 1) + ((flags & FLAG_EXPIRES) << 1)) << 2
+    copyWords(view, source, keyStart, keyLength, this.segments.views[ref >> UNIT_BITS]!, bytes, to)
     return ref
   }
 
   /** Puts a new record where the last `find` (of its key, with this hash) ended without finding it. */
   insert(hash: number, ref: number): void {
+    this.context.structure++
     let page = this.foundPage
     if (this.pages[page + 2]! + 1 > ((this.pages[page + 1]! & 0xffff) * FILL_MAX) >> 8) {
       this.makeRoom(hash, page)
@@ -171,11 +172,13 @@ export class Shard {
 
   /** The record that the last `find` found is replaced by another with the same key. The old one is not freed. */
   replace(ref: number): void {
+    this.context.structure++
     this.segments.words[this.pages[this.foundPage]! >> UNIT_BITS]![this.foundWord + 1] = ref
   }
 
   /** Takes the record that the last `find` found out of the index. It is not freed. */
   unlink(): void {
+    this.context.structure++
     const page = this.foundPage
     const pageRef = this.pages[page]!
     const shape = this.pages[page + 1]!
@@ -459,19 +462,4 @@ export class Shard {
     this.pages[page + 2] = 0
     this.pages[page + 3] = depth
   }
-}
-
-/** Copies bytes; a loop up to the length where it beats the call (measured: some 100 bytes). */
-export const copyBytes = (
-  source: Uint8Array,
-  from: number,
-  length: number,
-  target: Uint8Array,
-  to: number
-): void => {
-  if (length > 96) {
-    target.set(source.subarray(from, from + length), to)
-    return
-  }
-  for (let i = 0; i < length; i++) target[to + i] = source[from + i]!
 }

@@ -4,9 +4,9 @@
 
 import type { ReplyWriter } from "../resp/writer.js"
 import type { Database, Deadline, Keyspace } from "../store/database.js"
-import { ENCODING_BYTES, ENCODING_INT, TYPE_STRING } from "../store/record.js"
-import { UNIT_BITS } from "../store/segments.js"
-import { copyBytes } from "../store/shard.js"
+import { ENCODING_BYTES, ENCODING_INT, FLAG_EXPIRES, FLAG_LONG, TYPE_STRING } from "../store/record.js"
+import { UNIT_BITS, UNIT_MASK } from "../store/segments.js"
+import { copyWords } from "./bytes.js"
 import {
   decimalLength,
   type Integer,
@@ -30,14 +30,16 @@ export const setBytes = (
   keyStart: number,
   keyLength: number,
   value: Uint8Array,
+  valueView: DataView,
   valueStart: number,
   valueLength: number,
-  deadline: Deadline
+  deadline: Deadline,
+  known: number
 ): void => {
   if (valueLength <= INTEGER_TEXT_MAX) {
     const integer = parseInteger(value, valueStart, valueLength)
     if (integer !== undefined) {
-      setInteger(keyspace, database, hash, key, view, keyStart, keyLength, integer, deadline)
+      setInteger(keyspace, database, hash, key, view, keyStart, keyLength, integer, deadline, known)
       return
     }
   }
@@ -51,9 +53,20 @@ export const setBytes = (
     TYPE_STRING,
     ENCODING_BYTES,
     valueLength,
-    deadline
+    deadline,
+    known
   )
-  copyBytes(value, valueStart, valueLength, keyspace.records.bytes(ref), keyspace.records.valueStart(ref))
+  const segment = ref >> UNIT_BITS
+  const to = keyspace.records.valueStart(ref)
+  copyWords(
+    valueView,
+    value,
+    valueStart,
+    valueLength,
+    keyspace.segments.views[segment]!,
+    keyspace.segments.bytes[segment]!,
+    to
+  )
 }
 
 /** Sets a key to an integer. */
@@ -66,7 +79,8 @@ export const setInteger = (
   keyStart: number,
   keyLength: number,
   value: Integer,
-  deadline: Deadline
+  deadline: Deadline,
+  known: number
 ): void => {
   const ref = keyspace.prepare(
     database,
@@ -78,7 +92,8 @@ export const setInteger = (
     TYPE_STRING,
     ENCODING_INT,
     integerBytes(value),
-    deadline
+    deadline,
+    known
   )
   writeInteger(keyspace.segments.views[ref >> UNIT_BITS]!, keyspace.records.valueStart(ref), value)
 }
@@ -105,12 +120,22 @@ export const lengthOf = (keyspace: Keyspace, ref: number): number => {
 
 /** Writes the string as a bulk reply. */
 export const writeBulk = (keyspace: Keyspace, ref: number, reply: ReplyWriter): void => {
-  const { records } = keyspace
-  const start = records.valueStart(ref)
-  const length = records.valueLength(ref)
-  if (records.encoding(ref) === ENCODING_INT) {
-    reply.bulkInteger(readInteger(keyspace.segments.views[ref >> UNIT_BITS]!, start, length))
-  } else reply.bulk(records.bytes(ref), start, length)
+  const { segments } = keyspace
+  const segment = ref >> UNIT_BITS
+  const words = segments.words[segment]!
+  const at = (ref & UNIT_MASK) << 1
+  const header = words[at + 1]!
+  if ((header & (FLAG_LONG | FLAG_EXPIRES)) === 0 && ((words[at]! >> 4) & 15) !== ENCODING_INT) {
+    // the usual record, its header read once
+    const start = (at << 2) + 8 + ((header >> 8) & 0xff)
+    reply.bulkWords(segments.views[segment]!, segments.bytes[segment]!, start, header >>> 16)
+    return
+  }
+  const start = keyspace.records.valueStart(ref)
+  const length = keyspace.records.valueLength(ref)
+  if (((words[at]! >> 4) & 15) === ENCODING_INT) {
+    reply.bulkInteger(readInteger(segments.views[segment]!, start, length))
+  } else reply.bulk(segments.bytes[segment]!, start, length)
 }
 
 /** The bytes of the string: a view of the record, valid until the key is written; digits are made for an integer. */
