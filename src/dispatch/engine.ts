@@ -17,8 +17,9 @@ import { type Database, type Keyspace, Prefetch } from "../store/database.js"
 import * as Errors from "./errors.js"
 import { Invocation } from "./invocation.js"
 import type { Wait } from "./outcome.js"
-import { PropagationLog } from "./propagation.js"
+import type { PropagationLog } from "./propagation.js"
 import type { ScriptState } from "./scripts.js"
+import type { ServerState } from "./server.js"
 import type { Session } from "./session.js"
 import { ALLOW_BUSY, type Command, type CommandTable, DENY_OOM, NO_AUTH, sameName, WRITE } from "./table.js"
 
@@ -41,8 +42,8 @@ export interface Delivery {
 export interface EngineHooks {
   /** The Unix ms, read once a batch. */
   readonly now: () => number
-  /** Sees to a command that waits; ends with `complete`. */
-  readonly onWait: (session: Session, wait: Wait) => void
+  /** Sees to a command that waits; ends with `complete`, but not during the call. Set by Dispatch. */
+  onWait: (session: Session, wait: Wait) => void
   /** Asks for `flush` to be called at the end of this turn of the event loop. */
   readonly onFlushDue: () => void
   /** A bug in a handler: the client was told, nothing else is affected. */
@@ -62,7 +63,6 @@ export class EngineStats {
 }
 
 export class Engine {
-  readonly log = new PropagationLog()
   readonly stats = new EngineStats()
   readonly sessions = new Map<number, Session>()
   /** Where an AOF takes what is propagated; null while there is none. */
@@ -71,6 +71,10 @@ export class Engine {
   writesRefused: Uint8Array | null = null
   /** maxmemory in bytes; 0 is no limit. */
   memoryBytesMax = 0
+  /** The server stops: no more bytes are taken, what was taken is answered. */
+  stopping = false
+  /** Groups of replies that wait for an fsync. */
+  private awaitingSync = 0
   /** Set while an AOF is loaded. */
   loading = false
   private readonly batch = new CommandBatch()
@@ -90,6 +94,8 @@ export class Engine {
     readonly keyspace: Keyspace,
     readonly table: CommandTable,
     readonly scripts: ScriptState,
+    readonly server: ServerState,
+    readonly log: PropagationLog,
     readonly hooks: EngineHooks
   ) {
     this.invocation = new Invocation(this, this.reply, this.log, false)
@@ -100,9 +106,40 @@ export class Engine {
     return this.nextSessionId++
   }
 
+  /** A client has connected. */
+  open(session: Session): void {
+    this.stats.connections++
+    this.sessions.set(session.id, session)
+  }
+
+  /** A client is gone. */
+  close(session: Session): void {
+    session.closed = true
+    this.held.delete(session)
+    this.sessions.delete(session.id)
+  }
+
+  /** A client sends nothing more; what it has sent is still answered. */
+  endInput(session: Session): void {
+    session.inputEnded = true
+    if (!session.waiting && !session.held && !session.closing) this.endSession(session)
+  }
+
+  /** Whether no reply waits to be sent. */
+  get idle(): boolean {
+    return this.outbox.length === 0 && this.awaitingSync === 0
+  }
+
+  private endSession(session: Session): void {
+    session.closing = true
+    this.deliver(session, this.reply.length, 0)
+  }
+
   /** Takes bytes that a client sent; they are valid during the call only. */
   feed(session: Session, chunk: ByteSource, length: number): void {
+    if (session.closing || this.stopping) return
     this.stats.netInputBytes += length
+    session.lastActiveAt = this.keyspace.now
     const { decoder } = session
     if (decoder.heldBytes === 0 && !session.waiting && !session.held) {
       this.run(session, chunk, length)
@@ -121,7 +158,9 @@ export class Engine {
     this.held.delete(session)
     const source = session.decoder.held
     if (source !== null) this.run(session, source, session.decoder.heldBytes)
-    if (!session.waiting && !session.held && !session.closed) session.transport.resume()
+    if (session.waiting || session.held || session.closed) return
+    if (session.inputEnded) this.endSession(session)
+    else session.transport.resume()
   }
 
   /** Lets every session go on that waited for a script to end. */
@@ -166,6 +205,7 @@ export class Engine {
     let done = false
     const send = (failure: Uint8Array | null): void => {
       done = true
+      if (!synchronous) this.awaitingSync--
       const kept = this.send(outbox, buffer, failure)
       if (!synchronous) return
       if (kept) this.reply.detach()
@@ -175,7 +215,10 @@ export class Engine {
     else this.commit(send)
     synchronous = false
     // replies that wait for an fsync keep their buffer
-    if (!done) this.reply.detach()
+    if (!done) {
+      this.awaitingSync++
+      this.reply.detach()
+    }
     this.resumeHeld()
   }
 
@@ -346,6 +389,7 @@ export class Engine {
     }
     const { arity } = target
     if (arity > 0 ? invocation.argc !== arity : invocation.argc < -arity) {
+      invocation.arityFailed = true
       this.reject(target, invocation, Errors.wrongArity(target.fullName))
       return undefined
     }

@@ -24,6 +24,8 @@ export class Invocation {
   readonly keyspace: Keyspace
   /** Set by handlers that reply with an error; the engine counts it. */
   failed = false
+  /** Set by the engine where the number of arguments was wrong: scripts are told so in other words. */
+  arityFailed = false
   private starts = new Int32Array(0)
   private lengths = new Int32Array(0)
   private base = 0
@@ -61,7 +63,7 @@ export class Invocation {
     this.prefetchIndex = batch.prefetch[command]!
     this.session = session
     this.database = session.database
-    this.failed = false
+    this.failed = this.arityFailed = false
   }
 
   /** Unix ms at the start of the batch. */

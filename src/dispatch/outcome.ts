@@ -20,6 +20,12 @@ export interface Later {
   readonly request: LaterRequest
 }
 
+/** Compile a script and keep it: the actor replies with its SHA1, or with why it is no Lua. */
+export interface LoadScript {
+  readonly _tag: "LoadScript"
+  readonly source: Buffer
+}
+
 export type LaterRequest =
   | { readonly _tag: "Sleep"; readonly milliseconds: number }
   | {
@@ -31,7 +37,7 @@ export type LaterRequest =
   | { readonly _tag: "ReloadAof" }
   | { readonly _tag: "SwitchAof"; readonly on: boolean }
 
-export type Wait = RunScript | Later
+export type Wait = RunScript | LoadScript | Later
 
 /** Nothing: the reply has been written. */
 // biome-ignore lint/suspicious/noConfusingVoidType: most handlers return nothing, and should not have to say so

@@ -59,6 +59,14 @@ export class ScriptState {
     return this.cache.has(sha)
   }
 
+  /** Forgets a script: it was found to be no Lua. */
+  remove(sha: string): void {
+    const script = this.cache.get(sha)
+    if (script === undefined) return
+    this.cache.delete(sha)
+    if (!script.loaded) this.evalCount--
+  }
+
   /** Marks a use: the order of the map is the order of use. */
   touch(sha: string): void {
     const script = this.cache.get(sha)

@@ -19,6 +19,16 @@ export interface Transport {
   readonly congested: boolean
 }
 
+/** The transport of sessions that are not reached over a socket: their replies are read from the writer. */
+export const NO_TRANSPORT: Transport = {
+  send: () => false,
+  end: () => {},
+  destroy: () => {},
+  pause: () => {},
+  resume: () => {},
+  congested: false
+}
+
 export class Session {
   readonly decoder = new RequestDecoder()
   protocol: 2 | 3 = 2
@@ -35,8 +45,14 @@ export class Session {
   /** Closes as soon as the replies so far are sent. */
   closing = false
   closed = false
+  /** The client has closed its side; it gets the replies that are due, then the connection ends. */
+  inputEnded = false
+  /** CLIENT KILL has destroyed its transport; `closed` follows. */
+  killed = false
   /** Why nothing is read: bytes are held back until this is over. */
   held = false
+  /** The socket's file descriptor, for CLIENT LIST; -1 where it has none. Written by the shell. */
+  descriptor = -1
   commands = 0
   lastCommand = ""
   lastActiveAt: number

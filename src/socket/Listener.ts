@@ -7,7 +7,9 @@
  *     connection's bytes to a synchronous consumer, valid during the call only;
  *   - nothing is accepted once the scope begins to close, and closing cannot hang on a connection nobody owns.
  */
-import * as Socket from "@effect/platform/Socket"
+
+import * as Net from "node:net"
+import type * as Socket from "@effect/platform/Socket"
 import * as SocketServer from "@effect/platform/SocketServer"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as Context from "effect/Context"
@@ -16,7 +18,6 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as Net from "node:net"
 import { type ByteSource, byteSource } from "../resp/batch.js"
 
 /** Bytes of the buffer that all connections read into; one read brings at most so many. */
@@ -56,6 +57,7 @@ export interface ListenOptions {
   readonly port?: number
   readonly path?: string
   readonly backlog?: number
+  readonly ipv6Only?: boolean
 }
 
 const addressOf = (server: Net.Server): SocketServer.Address => {
@@ -124,10 +126,11 @@ export const make = (
         server.listen(options, () => resume(Effect.succeed(server)))
       }),
       (server) =>
-        Effect.async<void>((resume) => {
+        Effect.sync(() => {
           state.closed = true
           for (const socket of waiting) socket.destroy()
-          server.close(() => resume(Effect.void))
+          // stops accepting at once; its callback would wait for connections, which are not this layer's to end
+          server.close()
         })
     )
     const run = Effect.fnUntraced(function* <R, E, A>(
@@ -154,7 +157,10 @@ export const make = (
       )
       return yield* Deferred.await(failed)
     }, Effect.scoped)
-    return SocketServer.SocketServer.of({ address: addressOf(server), run: run as SocketServer.SocketServer["Type"]["run"] })
+    return SocketServer.SocketServer.of({
+      address: addressOf(server),
+      run: run as SocketServer.SocketServer["Type"]["run"]
+    })
   })
 
 /** Runs the handler of one connection, with the raw socket in its context. */
@@ -172,7 +178,9 @@ const handleConnection = <R, E, A>(
       )
       const socket = yield* NodeSocket.fromDuplex(Effect.succeed(net))
       yield* handler(socket).pipe(
-        Effect.mapInputContext((context: Context.Context<R>) => Context.add(context, NodeSocket.NetSocket, net))
+        Effect.mapInputContext((context: Context.Context<R>) =>
+          Context.add(context, NodeSocket.NetSocket, net)
+        )
       )
     })
   )

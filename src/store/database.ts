@@ -19,6 +19,7 @@ import {
 } from "./record.js"
 import { classOfUnits, Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
 import { Shard, type ShardContext } from "./shard.js"
+import { Snapshot } from "./snapshot.js"
 
 /** Shards of a database: each bounds every pause (a flush, a walk) to 1/32 of the keys. */
 export const SHARDS = 32
@@ -48,6 +49,8 @@ export interface KeyspaceOptions {
   readonly makeCell: (shard: Shard) => ShardCell
   /** The Unix ms at the start. */
   readonly now: number
+  /** Gives unsigned 32-bit integers. */
+  readonly random: () => number
 }
 
 /** Keys that are brought into the cache together: their hashes, and the records that were come across. */
@@ -55,6 +58,8 @@ export class Prefetch {
   hashes = new Int32Array(256)
   /** 0 where none was. */
   refs = new Int32Array(256)
+  /** Where they were looked for. */
+  database: Database | null = null
   /** What `ShardContext.structure` was then. */
   structure = -1
 
@@ -87,12 +92,15 @@ export class Keyspace {
   onExpire: (database: number, ref: number) => void = () => {}
   /** What prefetches add up to: kept so that they are not optimized away. */
   loadSum = 0
+  /** Unsigned 32-bit integers for whatever is to be random. */
+  readonly random: () => number
   private readonly context: ShardContext
   private readonly makeCell: (shard: Shard) => ShardCell
 
   constructor(options: KeyspaceOptions) {
     this.context = { segments: this.segments, records: this.records, hashKey: options.hashKey, structure: 0 }
     this.makeCell = options.makeCell
+    this.random = options.random
     this.now = options.now
     this.setTime(options.now)
     this.databases = Array.from({ length: options.databases }, (_, index) => ({
@@ -148,6 +156,7 @@ export class Keyspace {
     }
     this.loadSum = sum | 0
     keys.structure = this.context.structure
+    keys.database = database
   }
 
   /**
@@ -164,7 +173,7 @@ export class Keyspace {
     length: number
   ): number {
     const ref = keys.refs[index]!
-    if (ref === 0 || keys.structure !== this.context.structure) return 0
+    if (ref === 0 || keys.structure !== this.context.structure || keys.database !== database) return 0
     return database.cells[hash & SHARD_MASK]!.current.hasKey(ref, view, start, length) ? ref : 0
   }
 
@@ -203,6 +212,12 @@ export class Keyspace {
     const words = this.segments.words[ref >> UNIT_BITS]!
     const at = (ref & UNIT_MASK) << 1
     words[at] = (words[at]! & 0xff) | (this.clock << ACCESS_SHIFT)
+  }
+
+  /** Counts a look-up that is no access. */
+  noteLookUp(ref: number): void {
+    if (ref === 0) this.stats.misses++
+    else this.stats.hits++
   }
 
   isExpired(ref: number): boolean {
@@ -299,8 +314,8 @@ export class Keyspace {
   }
 
   /**
-   * Changes the length of the value of a record (whose key `find` has just found), keeping its bytes up to the
-   * shorter of both, its deadline and its access time. Gives the ref from now on.
+   * Changes the length of the value of a record, keeping its bytes up to the shorter of both and its deadline.
+   * Gives the ref from now on.
    */
   resize(database: Database, hash: number, ref: number, valueLength: number): number {
     const shard = this.shard(database, hash)
@@ -315,7 +330,7 @@ export class Keyspace {
     return this.rebuild(shard, ref, expires, valueLength)
   }
 
-  /** A record anew with other flags or another length; the old one is freed. Its key was just found. */
+  /** A record anew with other flags or another length; the old one is freed. */
   private rebuild(shard: Shard, old: number, flags: number, valueLength: number): number {
     const records = this.records
     const keyLength = records.keyLength(old)
@@ -334,6 +349,7 @@ export class Keyspace {
     const from = records.valueStart(old)
     const kept = Math.min(valueLength, records.valueLength(old))
     records.bytes(ref).set(source.subarray(from, from + kept), records.valueStart(ref))
+    shard.seek(old)
     shard.replace(ref)
     if (flags & FLAG_EXPIRES && records.flags(old) & FLAG_EXPIRES) {
       records.setDeadline(ref, records.deadlineExact(old))
@@ -349,7 +365,7 @@ export class Keyspace {
     if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
   }
 
-  /** Gives the key (just found) a deadline, or takes it away. Gives the ref from now on. */
+  /** Gives a record a deadline, or takes it away. Gives the ref from now on. */
   setDeadline(database: Database, hash: number, ref: number, deadline: Deadline): number {
     const shard = this.shard(database, hash)
     if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
@@ -407,7 +423,7 @@ export class Keyspace {
     for (const cell of database.cells) {
       const old = cell.current
       removed += old.size
-      if (old.size === 0) continue
+      if (old.size === 0 && old.heap.used === 0) continue
       cell.current = new Shard(this.context)
       old.drop()
     }
@@ -424,6 +440,14 @@ export class Keyspace {
     }
   }
 
+  /** Starts a snapshot of all databases; `take` is given every record as it is now, during later calls too. */
+  snapshot(take: (database: number, ref: number) => void): Snapshot {
+    const shards = this.databases.flatMap(({ index, cells }) =>
+      cells.filter((cell) => cell.current.size > 0).map((cell) => ({ database: index, shard: cell.current }))
+    )
+    return new Snapshot(this.records, shards, take)
+  }
+
   /** Removes keys whose time has come, at most about `budget` of them; false where there may be more. */
   expireDue(budget: number): boolean {
     if (!this.expires) return true
@@ -431,10 +455,7 @@ export class Keyspace {
       for (const cell of database.cells) {
         const shard = cell.current
         if (shard.wheel === null) continue
-        budget = shard.wheel.advance(this.now, budget, (ref) => {
-          shard.findSelf(ref)
-          this.expire(database.index, shard, ref)
-        })
+        budget = shard.wheel.advance(this.now, budget, (ref) => this.expire(database.index, shard, ref))
         if (budget === 0) return false
       }
     }
@@ -445,5 +466,21 @@ export class Keyspace {
     this.stats.expired++
     this.onExpire(database, ref)
     shard.remove(ref)
+  }
+
+  /** Removes a record that has expired and was met in a walk. */
+  dropExpired(database: Database, shard: Shard, ref: number): void {
+    this.expire(database.index, shard, ref)
+  }
+
+  /** A random key's record (it may have expired) and its shard, every key about as likely; null where there is none. */
+  randomRecord(database: Database): { readonly shard: Shard; readonly ref: number } | null {
+    let rest = Math.floor((this.random() / 4294967296) * this.size(database))
+    for (const cell of database.cells) {
+      const shard = cell.current
+      if (rest < shard.size) return { shard, ref: shard.randomRecord(this.random) }
+      rest -= shard.size
+    }
+    return null
   }
 }

@@ -190,9 +190,9 @@ export class Heap {
     }
   }
 
-  /** A block above 512 KiB is a segment of its own. */
+  /** A block above 512 KiB is a segment of its own, of its class's size: what fits the class may grow in place. */
   private allocateHuge(units: number): number {
-    const number = this.segments.take(units << 3)
+    const number = this.segments.take(unitsOfClass(classOfUnits(units)) << 3)
     this.owned.push(number)
     const bytes = this.segments.words[number]!.byteLength
     this.usedBytes += bytes

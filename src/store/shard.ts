@@ -28,6 +28,8 @@ const PAGE_TAIL_MAX = 24
 const FILL_MAX = 218
 const FILL_AFTER_SPLIT = 190
 const DEPTH_MAX = 24
+/** How many records a random one is picked from. */
+const RANDOM_SAMPLE = 15
 
 /** What the shards of a store have in common. */
 export interface ShardContext {
@@ -170,6 +172,25 @@ export class Shard {
     this.size++
   }
 
+  /**
+   * Makes the place that `find` remembers that of a record which is in the index: a ref that came by a prefetch was
+   * found without `find`, or another key was looked up since. Costs a few loads where it is that place already.
+   */
+  seek(ref: number): void {
+    const page = this.foundPage
+    const pageRef = this.pages[page]!
+    const first = (pageRef & UNIT_MASK) << 1
+    const at = this.foundWord
+    if (
+      at >= first &&
+      at < first + ((this.pages[page + 1]! >>> 16) << 1) &&
+      this.segments.words[pageRef >> UNIT_BITS]![at + 1] === ref
+    ) {
+      return
+    }
+    if (!this.findSelf(ref)) throw new Error("a record is not in its shard's index")
+  }
+
   /** The record that the last `find` found is replaced by another with the same key. The old one is not freed. */
   replace(ref: number): void {
     this.context.structure++
@@ -211,8 +232,9 @@ export class Shard {
     if (this.snapshot === null) this.heap.dispose()
   }
 
-  /** Unlinks and frees the record that the last `find` found. */
+  /** Unlinks and frees a record. */
   remove(ref: number): void {
+    this.seek(ref)
     if (this.snapshot !== null) this.snapshot.beforeChange(this, ref)
     this.unlink()
     this.free(ref)
@@ -279,15 +301,23 @@ export class Shard {
     return stop >= 0 ? stop : at
   }
 
-  /** A record from a random position (`random` is an unsigned 32-bit integer), or 0 where the shard is empty. */
-  randomRecord(random: number): number {
-    let found = 0
+  /**
+   * A random record, or 0 where the shard is empty; `random` gives unsigned 32-bit integers. It is one of the first
+   * from a random position on, as Redis picks one of a sample, so that a gap before a key does not make it likelier.
+   */
+  randomRecord(random: () => number): number {
+    const sample: Array<number> = []
+    const from = random()
     const take = (ref: number): void => {
-      if (found === 0) found = ref
+      if (sample.length < RANDOM_SAMPLE) sample.push(ref)
     }
-    for (let at = random; at >= 0 && found === 0; ) at = this.walk(at, 1, take)
-    for (let at = 0; at >= 0 && found === 0; ) at = this.walk(at, 1, take)
-    return found
+    this.walk(from, RANDOM_SAMPLE, take)
+    if (sample.length < RANDOM_SAMPLE && sample.length < this.size) {
+      this.walk(0, RANDOM_SAMPLE, (ref, hash) => {
+        if ((hash ^ SIGN) >>> 0 < from) take(ref)
+      })
+    }
+    return sample.length === 0 ? 0 : sample[random() % sample.length]!
   }
 
   private walkPage(page: number, from: number, visit: (ref: number, hash: number) => void): number {

@@ -52,9 +52,12 @@ const divide = (numerator: bigint, denominator: bigint): LongDouble => {
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/
 const HEXADECIMAL = /^([+-]?)0[xX]([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?(?:[pP]([+-]?\d+))?$/
 const EXPONENT10_MAX = 5000
+/** Redis's MAX_LONG_DOUBLE_CHARS, less the byte that ends it: longer texts are no numbers. */
+const TEXT_MAX = 5 * 1024 - 1
 
 /** Reads what C's strtold reads, all of it; undefined where it is no number or beyond the range (as string2ld). */
 export const parseLongDouble = (text: string): LongDouble | undefined => {
+  if (text.length > TEXT_MAX) return undefined
   const special = /^([+-]?)(?:inf|infinity)$/i.exec(text)
   if (special !== null) return special[1] === "-" ? "-inf" : "inf"
   const value = parseHexadecimal(text) ?? parseDecimal(text)
@@ -76,9 +79,11 @@ const parseDecimal = (text: string): LongDouble | undefined => {
   if (exponent + length < -EXPONENT10_MAX) return undefined
   const value =
     exponent >= 0 ? round(signed * 10n ** BigInt(exponent), 0) : divide(signed, 10n ** BigInt(-exponent))
-  // a number too small to be held is ERANGE
-  return typeof value === "object" && value.mantissa === 0n ? undefined : value
+  return isZero(value) ? undefined : value
 }
+
+/** Digits that are not all 0 gave 0: a number too small to be held is ERANGE. */
+const isZero = (value: LongDouble): boolean => typeof value === "object" && value.mantissa === 0n
 
 const parseHexadecimal = (text: string): LongDouble | undefined => {
   const match = HEXADECIMAL.exec(text)
@@ -86,10 +91,13 @@ const parseHexadecimal = (text: string): LongDouble | undefined => {
   const whole = match[2] ?? ""
   const fraction = match[3] ?? ""
   if (whole === "" && fraction === "") return undefined
-  const exponent = Number(match[4] ?? "0") - fraction.length * 4
-  if (Math.abs(exponent) > 4 * EXPONENT_MAX) return undefined
   const digits = BigInt(`0x${whole}${fraction}`)
-  return round(match[1] === "-" ? -digits : digits, exponent)
+  if (digits === 0n) return { mantissa: 0n, exponent: 0 }
+  const exponent = Number(match[4] ?? "0") - fraction.length * 4
+  // beyond what the longest text's digits could make up for
+  if (Math.abs(exponent) > EXPONENT_MAX + 4 * TEXT_MAX) return undefined
+  const value = round(match[1] === "-" ? -digits : digits, exponent)
+  return isZero(value) ? undefined : value
 }
 
 export const addLongDoubles = (a: LongDouble, b: LongDouble): LongDouble => {

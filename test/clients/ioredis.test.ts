@@ -1,7 +1,9 @@
 // ioredis against our executable, as an application uses it. OURS in the environment names another command.
 import { Redis } from "ioredis"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { type Server, start, until } from "../support/server.mjs"
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 let server: Server
 let redis: Redis

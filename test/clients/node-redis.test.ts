@@ -1,7 +1,9 @@
 // node-redis against our executable, over RESP2 and RESP3. OURS in the environment names another command.
 import { createClient, RESP_TYPES } from "redis"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { type Server, start, until } from "../support/server.mjs"
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 let server: Server
 

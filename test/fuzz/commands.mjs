@@ -310,7 +310,6 @@ const scripts = [
 const configNames = [
   "maxmemory",
   "maxmemory-policy",
-  "appendonly",
   "appendfsync",
   "databases",
   "proto-max-bulk-len",
@@ -413,7 +412,7 @@ const malformed = [
 ]
 
 /** @param random seeded numbers of support/options.mjs */
-export function generator(random, { only } = {}) {
+export function generator(random, { only, without = [] } = {}) {
   const { below, oneIn, pick, between } = random
   let unique = 0
 
@@ -734,7 +733,9 @@ export function generator(random, { only } = {}) {
     ]
   }
 
-  const names = Object.keys(families).filter((name) => only === undefined || only.includes(name))
+  const names = Object.keys(families).filter(
+    (name) => (only?.includes(name) ?? true) && !without.includes(name)
+  )
   if (names.length === 0) throw new Error(`no such families; there are: ${Object.keys(families).join(" ")}`)
   const wheel = names.flatMap((name) => Array(families[name][0]).fill(families[name][1]))
 

@@ -87,8 +87,8 @@ export const rules = {
     const text = (bytes) =>
       bytes
         .toString("latin1")
-        .replace(/(version\r\n)\$\d+\r\n\d+\.\d+\.\d+\r\n/, "$1V")
-        .replace(/(id\r\n):\d+\r\n/, "$1N")
+        .replace(/(version\r\n)\$\d+\r\n\d+\.\d+\.\d+\r\n/g, "$1V")
+        .replace(/(id\r\n):\d+\r\n/g, "$1N")
     return text(a) === text(b)
   },
 

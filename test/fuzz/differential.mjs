@@ -15,8 +15,11 @@ const usage = `differential.mjs [--seed N] [--commands N] [--seconds N] [--proto
   [--ours 'node dist/bin.js --port {port} --dir {dir}']  command template of the server under test
   [--reference 'redis-server …']   or REDIS_SERVER in the environment
   [--only SET,GETEX,…]             some families of commands.mjs only
+  [--without EVAL,SCRIPT,…]        all families but these
   [--failures N]                   go on after a difference until N distinct ones are found
   [--check-every N]                commands between two comparisons of the keyspace
+  [--restart]                      ours keeps an append-only file, is killed at the end of each episode, and
+                                   must come back with the keyspace of the reference
   [--canary]                       corrupt the replies of ours on purpose: must end with exit code 1
 Without --protocol episodes alternate between RESP2 and RESP3. The default length is 20 seconds.`
 
@@ -30,14 +33,18 @@ const given = options(
     ours: oursTemplate,
     reference,
     only: "",
+    without: "",
     failures: 1,
     "check-every": 500,
+    restart: false,
     canary: false
   },
   usage
 )
 if (given.commands === 0 && given.seconds === 0) given.seconds = given.canary ? 5 : 20
-const only = given.only === "" ? undefined : given.only.toUpperCase().split(",")
+const list = (text) => (text === "" ? undefined : text.toUpperCase().split(","))
+const only = list(given.only)
+const without = list(given.without)
 // a failure's history is at most one episode: each begins with empty servers and new connections
 const episodeCommands = 5000
 const databases = ["0", "1", "2", "15"]
@@ -50,6 +57,7 @@ const showBytes = (bytes) => (bytes === undefined ? "(no reply)" : show(bytes.to
 function showStep(step) {
   if (step.raw !== undefined) return `own connection, raw bytes: ${show(step.raw)}`
   if (step.scan !== undefined) return `SCAN, whole iteration, ${step.scan.map(show).join(" ")}`
+  if (step.restart) return "SIGKILL, restart, comparison of the keyspace"
   if (step.keyspace) return "comparison of the keyspace"
   return step.commands.map(({ args }) => args.map(show).join(" ")).join("\n    ")
 }
@@ -123,8 +131,8 @@ class Run {
   canary = undefined
 
   constructor() {
-    this.ours = new Side("ours", given.ours)
-    this.reference = new Side("reference", given.reference)
+    this.ours = new Side("ours", given.ours, given.restart ? "yes" : "no")
+    this.reference = new Side("reference", given.reference, "no")
   }
 
   async reset(protocol) {
@@ -169,7 +177,9 @@ class Run {
     try {
       if (step.raw !== undefined) return await this.#raw(step)
       if (step.scan !== undefined) return await this.#scan(step)
-      return await this.#keyspace()
+      if (step.restart) await Promise.all([this.ours.restart(), this.reference.reconnect()])
+      // a loaded value may be held in another encoding than the one that grew by APPEND
+      return await this.#keyspace(!step.restart)
     } catch (error) {
       if (!(error instanceof Silent)) throw error
       await this.ours.kill()
@@ -206,7 +216,7 @@ class Run {
   }
 
   /** Every database: the keys, and of each the value, type, encoding and deadline. */
-  async #keyspace() {
+  async #keyspace(encodings) {
     this.keyspaces++
     const listed = databases.flatMap((db) => [
       { args: ["SELECT", db] },
@@ -223,7 +233,8 @@ class Run {
       for (const { value } of keys.value) {
         const key = value.toString("latin1")
         commands.push({ args: ["GET", key] }, { args: ["PEXPIRETIME", key], norm: "deadline" })
-        commands.push({ args: ["TYPE", key] }, { args: ["OBJECT", "ENCODING", key] })
+        commands.push({ args: ["TYPE", key] })
+        if (encodings) commands.push({ args: ["OBJECT", "ENCODING", key] })
       }
     }
     return this.#exchange(commands)
@@ -261,7 +272,7 @@ const isRaw = (step) => step.raw !== undefined
 /** One seed's worth of random steps. Gives undefined, or the failure with all the steps up to it. */
 async function episode(run, seed, protocol, deadline, commandsMax) {
   const numbers = random(seed)
-  const next = generator(numbers, { only })
+  const next = generator(numbers, { only, without })
   const done = []
   let count = 0
   let sinceCheck = 0
@@ -285,7 +296,9 @@ async function episode(run, seed, protocol, deadline, commandsMax) {
         ? Array.from({ length: 12 }, () => numbers.below(steps.length * 30)).sort((a, b) => a - b)
         : []
       const found = await run.batch(steps, cuts)
-      if (found !== undefined) return fails(found, [...done, ...steps.slice(0, found.step + 1)])
+      // a batch that ended in silence may have ended at any of its commands
+      const until = found?.silent === undefined ? (found?.step ?? 0) + 1 : steps.length
+      if (found !== undefined) return fails(found, [...done, ...steps.slice(0, until)])
       done.push(...steps)
     }
     // connections of their own use keys of their own: all at once
@@ -302,7 +315,7 @@ async function episode(run, seed, protocol, deadline, commandsMax) {
     sinceCheck += run.compared - before
     if (sinceCheck >= given["check-every"]) {
       sinceCheck = 0
-      const check = { keyspace: true, commands: undefined }
+      const check = { keyspace: true }
       const found = await run.barrier(check)
       done.push(check)
       if (found !== undefined) return fails(found, done)
@@ -311,20 +324,25 @@ async function episode(run, seed, protocol, deadline, commandsMax) {
       await run.batch([done.at(-1)])
     }
   }
-  return undefined
+  if (!given.restart) return undefined
+  done.push({ restart: true })
+  return fails(await run.barrier(done.at(-1)), done)
 }
+
+const nameOf = (found) => (found.silent === undefined ? found.command?.args[0].toUpperCase() : "silence")
 
 async function report(run, failure, seed, protocol) {
   const name = failure.command === undefined ? "" : `${failure.command.args[0]} `
   console.log(`\nDIFFERENCE ${name}after ${failure.history.length} steps, seed ${seed}, RESP${protocol}`)
-  if (failure.silent)
-    console.log(`  ${failure.silent}\n  its last output: ${show(run.ours.output.slice(-400))}`)
-  run.ours.timeoutMs = run.reference.timeoutMs = 5000
+  if (failure.silent) console.log(`  ${failure.silent}; its last output:\n${run.ours.output.slice(-1500)}`)
+  run.ours.timeoutMs = run.reference.timeoutMs = 2000
   let last
   const fails = async (steps) => {
     const found = await replay(run, protocol, steps)
-    if (found !== undefined) last = found
-    return found !== undefined
+    // the same command must differ: a sequence that fails elsewhere is another failure
+    if (found === undefined || nameOf(found) !== nameOf(failure)) return false
+    last = found
+    return true
   }
   let shown = failure
   let steps = failure.history.slice(-10)
@@ -340,17 +358,19 @@ async function report(run, failure, seed, protocol) {
   run.ours.timeoutMs = run.reference.timeoutMs = 20_000
   for (const step of steps) console.log(`    ${showStep(step)}`)
   if (shown.command !== undefined) console.log(`  differs at  ${showStep({ commands: [shown.command] })}`)
-  console.log(`  ours:       ${shown.silent ?? ""}${showBytes(shown.ours)}`)
+  console.log(`  ours:       ${shown.silent ?? showBytes(shown.ours)}`)
   console.log(`  reference:  ${showBytes(shown.reference)}`)
   const again = `--seed ${seed} --protocol ${protocol} --pipeline ${given.pipeline}`
-  console.log(`  again:      ${again}${only === undefined ? "" : ` --only ${only}`}`)
+  console.log(
+    `  again:      ${again}${only === undefined ? "" : ` --only ${only}`}${without === undefined ? "" : ` --without ${without}`}`
+  )
   return { length: steps.length, signature: signature(shown) }
 }
 
-/** Two failures of the same kind are reported once. */
-function signature({ command, ours, reference: theirs, silent }) {
-  const kind = (bytes) => bytes?.toString("latin1").replace(/\d+/g, "N").slice(0, 30)
-  return [command?.args[0].toUpperCase(), silent, kind(ours), kind(theirs)].join("|")
+/** Two failures of the same kind are reported once: the same command, and the same beginning of our reply. */
+function signature(found) {
+  const kind = found.ours?.toString("latin1").replace(/\d+/g, "N").slice(0, 30)
+  return [nameOf(found), found.silent === undefined ? kind : ""].join("|")
 }
 
 async function main(run) {

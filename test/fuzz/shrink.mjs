@@ -47,7 +47,9 @@ async function shortenArguments(steps, still) {
   let current = steps
   for (let s = 0; s < current.length; s++) {
     for (let c = 0; c < (current[s].commands?.length ?? 0); c++) {
-      for (let a = 1; a < current[s].commands[c].args.length; a++) {
+      // a script cut short is another script
+      const first = /^(EVAL|SCRIPT)$/i.test(current[s].commands[c].args[0]) ? 3 : 1
+      for (let a = first; a < current[s].commands[c].args.length; a++) {
         const text = current[s].commands[c].args[a]
         for (let length = text.length >> 1; length >= 8; length >>= 1) {
           const candidate = replaceArgument(current, s, c, a, text.slice(0, length))

@@ -4,7 +4,7 @@ import { connect } from "node:net"
 import { encode, parseReply, replyEnd } from "../support/client.mjs"
 import { Server } from "../support/server.mjs"
 
-const fuzzArgs = ['--save ""', "--appendonly no", "--enable-debug-command yes"]
+const fuzzArgs = ['--save ""', "--enable-debug-command yes"]
 
 /** A command as bytes; arguments are latin1 text. */
 export function encodeAll(commands) {
@@ -39,9 +39,9 @@ export class Side {
   #server
   timeoutMs = 20_000
 
-  constructor(label, template) {
+  constructor(label, template, appendonly) {
     this.label = label
-    this.#server = new Server({ command: template, args: fuzzArgs })
+    this.#server = new Server({ command: template, args: [...fuzzArgs, `--appendonly ${appendonly}`] })
   }
 
   /** A fresh connection to an empty server; starts it where it does not run. */
@@ -52,6 +52,19 @@ export class Side {
     await this.ask(["FLUSHALL"])
     await this.ask(["SCRIPT", "FLUSH"])
     if (protocol === 3) await this.ask(["HELLO", "3"])
+  }
+
+  /** A fresh connection (RESP2, database 0) to what is there. */
+  async reconnect() {
+    this.#socket.destroy()
+    await this.#connect()
+  }
+
+  /** The process is killed, and another takes over its files. */
+  async restart() {
+    this.#gone = () => {}
+    await this.#server.restart("SIGKILL")
+    await this.#connect()
   }
 
   #connect() {
@@ -79,7 +92,13 @@ export class Side {
         reject(new Silent(`${this.label} ${text}`, Buffer.concat(chunks)))
       }
       const timer = setTimeout(() => fail(`did not answer within ${this.timeoutMs} ms`), this.timeoutMs)
-      this.#gone = () => fail(this.#server.running ? "closed the connection" : "ended (crashed?)")
+      this.#gone = async () => {
+        // the end of a process is told a little later than the end of its sockets
+        const late = new Promise((done) => setTimeout(done, 200, undefined))
+        const exit = await Promise.race([this.#server.exited, late])
+        const how = exit === undefined ? "" : `exit code ${exit.code}, signal ${exit.signal}`
+        fail(exit === undefined ? "closed the connection" : `ended: ${how}`)
+      }
       this.#take = (chunk) => {
         chunks.push(chunk)
         if (!complete(chunk, chunks)) return

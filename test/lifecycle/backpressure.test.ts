@@ -1,8 +1,10 @@
 // Clients that send more than they should, or read less: memory stays bounded, and others are served.
 import { once } from "node:events"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { connect, encode, plain } from "../support/client.mjs"
 import { type Server, start } from "../support/server.mjs"
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const megabyte = 1 << 20
 let server: Server

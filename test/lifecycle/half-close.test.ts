@@ -1,7 +1,9 @@
 // A client that has sent everything and closes its write side (`printf … | nc`) still gets every reply.
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Client, connect, encode, replyEnd } from "../support/client.mjs"
 import { type Server, start } from "../support/server.mjs"
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 type Commands = ReadonlyArray<ReadonlyArray<string | Buffer>>
 

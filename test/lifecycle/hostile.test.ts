@@ -1,8 +1,10 @@
 // Bytes that no client should send, and commands that come a byte at a time: the server stays up and right.
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { connect, encode, plain } from "../support/client.mjs"
 import { freshSeed, random } from "../support/options.mjs"
 import { ping, type Server, start } from "../support/server.mjs"
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const seed = Number(process.env.SEED ?? freshSeed())
 const numbers = random(seed)

@@ -1,9 +1,11 @@
 // How the executable starts, and how it refuses to: the way a person at a shell or a supervisor sees it.
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterEach, describe, expect, it } from "vitest"
+import { afterEach, describe, expect, it, vi } from "vitest"
 import { connect, plain } from "../support/client.mjs"
 import { executable, freePort, ping, Server, start, temporaryDir } from "../support/server.mjs"
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const cleanups: Array<() => unknown> = []
 afterEach(async () => {
