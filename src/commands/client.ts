@@ -4,6 +4,7 @@
 import * as Errors from "../dispatch/errors.js"
 import type { Invocation } from "../dispatch/invocation.js"
 import type { Session } from "../dispatch/session.js"
+import { decimalLength } from "../values/integer.js"
 import { helpRecord } from "./help.js"
 import type { CommandFlag, CommandRecord } from "./record.js"
 
@@ -39,14 +40,27 @@ const flagsOf = (session: Session): string => {
 /** Bytes that a session takes besides what its buffers hold: an estimate. */
 const SESSION_BYTES = 1024
 
+/** Bytes of a command's arguments, and of the command as a client sends it. */
+const commandBytes = (c: Invocation): { readonly argumentBytes: number; readonly queryBytes: number } => {
+  let argumentBytes = 0
+  let queryBytes = decimalLength(c.argc) + 3
+  for (let i = 0; i < c.argc; i++) {
+    argumentBytes += c.length(i)
+    queryBytes += decimalLength(c.length(i)) + c.length(i) + 5
+  }
+  return { argumentBytes, queryBytes }
+}
+
 /** A client as CLIENT LIST shows it. */
-const describe = (session: Session, now: number): string => {
-  const queryBytes = session.decoder.heldBytes
+const describe = (session: Session, c: Invocation): string => {
+  const { now } = c
+  const running = session === c.session ? commandBytes(c) : { argumentBytes: 0, queryBytes: 0 }
+  const queryBytes = session.decoder.heldBytes + running.queryBytes
   return (
     `id=${session.id} addr=${session.address} laddr=${session.localAddress} fd=${session.descriptor}` +
     ` name=${session.name} age=${seconds(now - session.createdAt)} idle=${seconds(now - session.lastActiveAt)}` +
     ` flags=${flagsOf(session)} db=${session.database.index} sub=0 psub=0 ssub=0 multi=-1` +
-    ` qbuf=${queryBytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0` +
+    ` qbuf=${queryBytes} qbuf-free=0 argv-mem=${running.argumentBytes} multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0` +
     ` tot-mem=${SESSION_BYTES + queryBytes} events=r cmd=${session.lastCommand === "" ? "NULL" : session.lastCommand}` +
     ` user=default redir=-1 resp=${session.protocol} lib-name=${session.libraryName} lib-ver=${session.libraryVersion}\n`
   )
@@ -86,7 +100,7 @@ const setinfo = (c: Invocation): void => {
   c.reply.ok()
 }
 
-const info = (c: Invocation): void => c.reply.verbatim("txt", describe(c.session, c.now))
+const info = (c: Invocation): void => c.reply.verbatim("txt", describe(c.session, c))
 
 const failType = (c: Invocation, index: number): undefined =>
   c.failText(`ERR Unknown client type '${c.text(index)}'`)
@@ -101,20 +115,20 @@ const list = (c: Invocation): void => {
       return
     }
     for (const session of sessions.values()) {
-      if (isConnected(session) && typeOf(session) === type) text += describe(session, c.now)
+      if (isConnected(session) && typeOf(session) === type) text += describe(session, c)
     }
   } else if (c.argc > 3 && c.isWord(2, "ID")) {
     for (let i = 3; i < c.argc; i++) {
       const wanted = c.integerOrFail(i, Errors.INVALID_CLIENT_ID)
       if (wanted === undefined) return
       const session = sessions.get(Number(wanted))
-      if (session !== undefined && isConnected(session)) text += describe(session, c.now)
+      if (session !== undefined && isConnected(session)) text += describe(session, c)
     }
   } else if (c.argc !== 2) {
     c.fail(Errors.SYNTAX)
     return
   } else {
-    for (const session of sessions.values()) if (isConnected(session)) text += describe(session, c.now)
+    for (const session of sessions.values()) if (isConnected(session)) text += describe(session, c)
   }
   c.reply.verbatim("txt", text)
 }

@@ -3,6 +3,7 @@
  */
 import * as Errors from "../dispatch/errors.js"
 import type { Invocation } from "../dispatch/invocation.js"
+import type { Outcome } from "../dispatch/outcome.js"
 import { isLocal } from "../dispatch/server.js"
 import type { Command } from "../dispatch/table.js"
 import { helpRecord } from "./help.js"
@@ -25,19 +26,20 @@ const get = (c: Invocation): void => {
   }
 }
 
-const set = (c: Invocation): void => {
-  if ((c.argc & 1) === 1) {
-    c.fail(Errors.SYNTAX)
-    return
-  }
+const set = (c: Invocation): Outcome => {
+  if ((c.argc & 1) === 1) return c.fail(Errors.SYNTAX)
+  const { settings } = c.engine.server
+  const { appendonly } = settings
   const pairs: Array<readonly [string, string]> = []
   for (let i = 2; i < c.argc; i += 2) pairs.push([c.text(i), c.text(i + 1)])
-  const problem = c.engine.server.settings.set(pairs, {
-    local: isLocal(c.session),
-    loading: c.engine.loading
-  })
-  if (problem === null) c.reply.ok()
-  else c.failText(problem)
+  const problem = settings.set(pairs, { local: isLocal(c.session), loading: c.engine.loading })
+  if (problem !== null) return c.failText(problem)
+  // an AOF that begins has its base written first: the client waits for it, others do not
+  if (settings.appendonly !== appendonly) {
+    return { _tag: "Later", request: { _tag: "SwitchAof", on: settings.appendonly } }
+  }
+  c.reply.ok()
+  return undefined
 }
 
 const resetCommand = (command: Command): void => {

@@ -30,6 +30,9 @@ const REPLY_BYTES_MAX = 256 * 1024
 /** Bytes held back for a waiting client above which its socket is no longer read. */
 const HELD_BYTES_MAX = 64 * 1024
 
+/** What an error reply begins with. */
+const ERROR_REPLY = 45
+
 /** Replies of one session that wait to be sent: [start, end) of the writer's buffer. */
 export interface Delivery {
   readonly session: Session
@@ -177,6 +180,8 @@ export class Engine {
     const start = this.reply.length
     this.reply.protocol = session.protocol
     write(this.reply)
+    if (this.reply.length > start && this.reply.buffer[start] === ERROR_REPLY)
+      this.noteError(this.reply, start)
     this.muteReply(session, start)
     this.deliver(session, start, 1)
     this.resume(session)
@@ -425,36 +430,45 @@ export class Engine {
       const outcome = command.handler!(invocation)
       if (invocation.failed) {
         command.failed++
-        this.stats.errorReplies++
+        this.noteError(invocation.reply, before)
       }
       return outcome === undefined ? undefined : (outcome as Wait)
     } catch (cause) {
       // a bug (or memory that ran out): the client is told, whatever was written of a reply is taken back
       invocation.reply.length = before
       invocation.reply.error(cause instanceof RangeError ? "OOM out of memory" : "ERR internal error")
-      this.stats.errorReplies++
+      this.noteError(invocation.reply, before)
       this.hooks.onDefect(command.fullName, cause)
       return undefined
     }
   }
 
   private refuse(command: Command, invocation: Invocation, error: Uint8Array): undefined {
+    const before = invocation.reply.length
     command.rejected++
-    this.stats.errorReplies++
     invocation.fail(error)
+    this.noteError(invocation.reply, before)
   }
 
   private reject(command: Command, invocation: Invocation, error: string): void {
+    const before = invocation.reply.length
     command.rejected++
-    this.stats.errorReplies++
     invocation.failText(error)
+    this.noteError(invocation.reply, before)
   }
 
   private failUnknown(invocation: Invocation): void {
     const args: Array<string> = []
     for (let i = 1; i < invocation.argc && i < 32; i++) args.push(invocation.text(i))
-    this.stats.errorReplies++
+    const before = invocation.reply.length
     invocation.failText(Errors.unknownCommand(invocation.text(0), args))
+    this.noteError(invocation.reply, before)
+  }
+
+  /** Counts the error reply that begins at `start`. */
+  private noteError(reply: ReplyWriter, start: number): void {
+    this.stats.errorReplies++
+    this.server.noteError(reply.buffer, start, reply.length)
   }
 
   /** CLIENT REPLY OFF and SKIP: takes back what was written since `start`. */

@@ -9,6 +9,8 @@ import type { Session } from "./session.js"
 const ERROR_KINDS_MAX = 128
 
 const SPACE = 32
+/** What an error reply begins with. */
+const ERROR_REPLY = 45
 
 /** What the process takes of memory, in bytes. */
 export interface MemoryFigures {
@@ -118,6 +120,8 @@ export class ServerState {
 
   /** Counts an error reply that lies at [start, end) of `bytes`, from its "-" on. */
   noteError(bytes: Uint8Array, start: number, end: number): void {
+    // part of a reply may stand before the error
+    if (bytes[start] !== ERROR_REPLY) return
     let word = ""
     for (let at = start + 1; at < end && word.length < 64; at++) {
       const byte = bytes[at]!

@@ -26,7 +26,8 @@ export class Connection implements Transport {
   }
 
   end(): void {
-    this.socket.end()
+    // not a half-close: the client may go on writing, and nobody would read it
+    this.socket.destroySoon()
   }
 
   destroy(): void {

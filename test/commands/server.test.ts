@@ -95,11 +95,19 @@ describe("INFO", () => {
   })
 
   it("counts errors by their first word", () => {
-    const { call, engine } = makeServerEngine()
-    const error = Buffer.from("-WRONGTYPE Operation against", "latin1")
-    engine.server.noteError(error, 0, error.length)
-    engine.server.noteError(error, 0, error.length)
-    expect(section(call("INFO", "errorstats")).get("errorstat_WRONGTYPE")).toBe("count=2")
+    const { call, connect, settings } = makeServerEngine()
+    call("SET", "k", "v")
+    call("INCR", "k")
+    call("GET")
+    call("NOSUCH")
+    settings.set([["requirepass", "secret"]])
+    connect().call("GET", "k")
+    const errors = section(call("INFO", "errorstats"))
+    expect([...errors]).toEqual([
+      ["errorstat_ERR", "count=3"],
+      ["errorstat_NOAUTH", "count=1"]
+    ])
+    expect(section(call("INFO", "stats")).get("total_error_replies")).toBe("4")
   })
 })
 
