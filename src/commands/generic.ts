@@ -9,6 +9,7 @@ import { ACCESS_MASK, ENCODING_INT, ENCODING_RAW, TYPE_STRING } from "../store/r
 import { UNIT_BITS } from "../store/segments.js"
 import { copyWords } from "../values/bytes.js"
 import { integerOf } from "../values/string.js"
+import { helpRecord } from "./help.js"
 import { type CommandRecord, keyAt, keysFrom } from "./record.js"
 
 /** What TYPE says, by a record's type. */
@@ -215,7 +216,6 @@ const objectFreq = (c: Invocation): void => {
 }
 
 const OBJECT_HELP = [
-  "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
   "ENCODING <key>",
   "    Return the kind of internal representation used in order to store the value",
   "    associated with a <key>.",
@@ -227,15 +227,8 @@ const OBJECT_HELP = [
   "    seconds elapsed since the last access to the key.",
   "REFCOUNT <key>",
   "    Return the number of references of the value associated with the specified",
-  "    <key>.",
-  "HELP",
-  "    Prints this help."
+  "    <key>."
 ]
-
-const objectHelp = (c: Invocation): void => {
-  c.reply.array(OBJECT_HELP.length)
-  for (const line of OBJECT_HELP) c.reply.simple(line)
-}
 
 const generic = { group: "generic", categories: ["keyspace"], since: "1.0.0" } as const
 
@@ -392,17 +385,7 @@ export const genericCommands: ReadonlyArray<CommandRecord> = [
         summary: "Returns the reference count of a value of a key.",
         handler: objectRefcount
       },
-      {
-        ...generic,
-        name: "help",
-        arity: 2,
-        flags: ["loading", "stale"],
-        keys: [],
-        since: "6.2.0",
-        summary: "Returns helpful text about the different subcommands.",
-        complexity: "O(1)",
-        handler: objectHelp
-      }
+      helpRecord({ ...generic, name: "object" }, "6.2.0", OBJECT_HELP)
     ]
   }
 ]

@@ -7,15 +7,11 @@ import * as Errors from "../dispatch/errors.js"
 import { Invocation } from "../dispatch/invocation.js"
 import { NO_TRANSPORT, Session } from "../dispatch/session.js"
 import { NO_SCRIPT, WRITE } from "../dispatch/table.js"
-import { type ByteSource, byteSource, CommandBatch } from "../resp/batch.js"
+import type { CommandBatch } from "../resp/batch.js"
+import { CommandEncoder } from "../resp/encoder.js"
 import { ReplyWriter } from "../resp/writer.js"
-import { copyBytes } from "../values/bytes.js"
-import { decimalLength, writeDecimal } from "../values/integer.js"
 import type { ScriptTask, WriteReply } from "./ScriptActor.js"
 import type { LuaVm, ScriptHost, SliceEnd } from "./vm.js"
-
-/** Bytes of a command that a script calls, to begin with. */
-const COMMAND_BYTES = 4096
 
 export interface ScriptRunner {
   /** Compiles a script of the cache; replies with its SHA1 or with the error. */
@@ -26,42 +22,6 @@ export interface ScriptRunner {
   /** The reply of the task that has ended. */
   readonly finish: () => WriteReply
   readonly forget: (sha: string | null) => void
-}
-
-/** Encodes the commands that scripts call into one reused buffer, as RESP, with their argument ranges. */
-class CommandEncoder {
-  readonly batch = new CommandBatch()
-  private source: ByteSource = byteSource(Buffer.allocUnsafeSlow(COMMAND_BYTES))
-
-  encode(args: ReadonlyArray<Uint8Array>): CommandBatch {
-    let bytes = 32
-    for (const arg of args) bytes += arg.length + 32
-    if (bytes > this.source.bytes.length) this.source = byteSource(Buffer.allocUnsafeSlow(bytes * 2))
-    const { batch } = this
-    const target = this.source.bytes
-    batch.reset(this.source)
-    let at = this.header(target, 0, 42, args.length)
-    for (const arg of args) {
-      at = this.header(target, at, 36, arg.length)
-      copyBytes(arg, 0, arg.length, target, at)
-      batch.addArgument(at, arg.length)
-      at += arg.length
-      target[at++] = 13
-      target[at++] = 10
-    }
-    batch.addCommand(0, 0, at, false)
-    return batch
-  }
-
-  private header(target: Buffer, at: number, type: number, value: number): number {
-    target[at] = type
-    const digits = decimalLength(value)
-    writeDecimal(target, at + 1, value, digits)
-    at += 1 + digits
-    target[at] = 13
-    target[at + 1] = 10
-    return at + 2
-  }
 }
 
 /** Makes a runner of an engine and the VM's class (which is loaded late). */
@@ -79,6 +39,11 @@ export const makeScriptRunner = (
   let readOnly = false
   let refused: WriteReply | null = null
 
+  const encode = (args: ReadonlyArray<Uint8Array>): CommandBatch => {
+    encoder.begin()
+    for (const arg of args) encoder.add(arg)
+    return encoder.end()
+  }
   const call: ScriptHost["call"] = (args) => {
     reply.reset()
     reply.protocol = session.protocol
@@ -91,9 +56,7 @@ export const makeScriptRunner = (
       reply.error("ERR Write commands are not allowed from read-only scripts.")
     } else {
       if ((command.flags & WRITE) !== 0) scripts.wrote = true
-      const wait = engine.call(invocation, encoder.encode(args), 0, session)
-      // the encoder's bytes are reused by the next call
-      engine.log.flushRun()
+      const wait = engine.call(invocation, encode(args), 0, session)
       if (wait !== undefined) reply.error("ERR This Redis command is not allowed from script")
       else if (invocation.arityFailed) {
         reply.reset()

@@ -36,6 +36,8 @@ export class Connections extends Context.Tag("effect-kv/Connections")<
   }
 >() {}
 
+/** Its own reply is the end of the connection. */
+const SHUTDOWN = "shutdown"
 /** How long commands that wait may still take when the server stops, and then the sockets. */
 const ANSWER_GRACE_MS = 1200
 const CLOSE_GRACE_MS = 300
@@ -125,7 +127,11 @@ const drain = (engine: Engine): Effect.Effect<void> =>
     engine.stopping = true
     const sessions = [...engine.sessions.values()]
     // a handful of milliseconds at most, unless a script runs or the disk is slow
-    yield* waitFor(() => sessions.every((session) => !session.waiting || session.closed), ANSWER_GRACE_MS)
+    yield* waitFor(
+      () =>
+        sessions.every((session) => !session.waiting || session.closed || session.lastCommand === SHUTDOWN),
+      ANSWER_GRACE_MS
+    )
     engine.flush()
     yield* waitFor(() => engine.idle, ANSWER_GRACE_MS)
     for (const session of sessions) if (!session.closed) session.transport.end()

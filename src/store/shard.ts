@@ -12,7 +12,7 @@
  * Hashes are compared as signed integers; `hash ^ SIGN` is the unsigned position.
  */
 import { copyWords } from "../values/bytes.js"
-import { equalsWords, type HashKey, hashWords } from "./hash.js"
+import { equalsWords, type HashKey, hashBytes } from "./hash.js"
 import { FLAG_EXPIRES, FLAG_LONG, needsLong, type Records, unitsFor, writeHeader } from "./record.js"
 import { classOfUnits, Heap, type Segments, UNIT_BITS, UNIT_MASK, unitsOfClass } from "./segments.js"
 import type { Snapshot } from "./snapshot.js"
@@ -242,22 +242,16 @@ export class Shard {
 
   /** Finds a record by its own key, so that it can be unlinked or replaced. */
   findSelf(ref: number): boolean {
-    const words = this.segments.words[ref >> UNIT_BITS]!
+    const view = this.segments.views[ref >> UNIT_BITS]!
     const start = this.records.keyStart(ref)
     const length = this.records.keyLength(ref)
-    const hash = hashWords(words, start >> 2, length, this.context.hashKey)
-    return this.find(hash, this.segments.views[ref >> UNIT_BITS]!, start, length) === ref
+    return this.find(hashBytes(view, start, length, this.context.hashKey), view, start, length) === ref
   }
 
   /** The hash of a record's key. */
   hashOf(ref: number): number {
-    const word = this.records.keyStart(ref) >> 2
-    return hashWords(
-      this.segments.words[ref >> UNIT_BITS]!,
-      word,
-      this.records.keyLength(ref),
-      this.context.hashKey
-    )
+    const view = this.segments.views[ref >> UNIT_BITS]!
+    return hashBytes(view, this.records.keyStart(ref), this.records.keyLength(ref), this.context.hashKey)
   }
 
   /** Adds a record with a deadline to the expiry index; `now` in Unix ms. */

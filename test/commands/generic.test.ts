@@ -328,7 +328,7 @@ describe("OBJECT", () => {
     expect(reply).toMatch(
       /^\*15\r\n\+OBJECT <subcommand> \[<arg> \[value\] \[opt\] ...\]. Subcommands are:\r\n/
     )
-    expect(reply).toMatch(/\+HELP\r\n\+ {4}Prints this help\.\r\n$/)
+    expect(reply).toMatch(/\+HELP\r\n\+ {4}Print this help\.\r\n$/)
   })
 
   it("refuses what it does not know", () => {

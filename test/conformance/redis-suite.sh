@@ -41,8 +41,8 @@ fetch_source() {
   for file in /etc/apt/sources.list.d/*.sources; do
     [[ -f $file ]] && sed 's/^Types:.*/Types: deb-src/' "$file" >"$work/sources.d/$(basename "$file")"
   done
-  local apt=(-o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/sources.d" -o "Dir::State::Lists=$work/lists"
-    -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
+  local apt=(-o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/sources.d"
+    -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
   apt-get "${apt[@]}" update -qq || return 1
   (cd "$work" && apt-get "${apt[@]}" source -qq --download-only redis >/dev/null) || return 1
   local tarball

@@ -725,10 +725,13 @@ export function generator(random, { only, without = [] } = {}) {
     MALFORMED: [
       2,
       () => {
-        if (oneIn(25)) return { raw: long("A", 64 * 1024 + 2) }
-        return {
-          raw: (oneIn(3) ? "*1\r\n$4\r\nPING\r\n" : "") + pick(malformed) + (oneIn(3) ? "PING\r\n" : "")
-        }
+        // a line without an end: of an inline command, a count of arguments, a length
+        if (oneIn(15))
+          return { raw: pick(["A", "\x00", "*1", "*1\r\n$1"]) + long(pick(["1", "\x00"]), 64 * 1024 + 9) }
+        const bytes = pick(malformed)
+        // Redis drops an HTTP client at once, and with it replies to what stood before: these come alone
+        const before = oneIn(3) && !/^(POST|Host)/.test(bytes) ? "*1\r\n$4\r\nPING\r\n" : ""
+        return { raw: before + bytes + (oneIn(3) ? "PING\r\n" : "") }
       }
     ]
   }

@@ -245,12 +245,15 @@ class Run {
   }
 }
 
+// cuts for a failure that only comes when commands arrive in pieces: all over the first half megabyte
+const everywhere = Array.from({ length: 4000 }, (_, i) => (i < 3000 ? i * 13 : 39_000 + (i - 3000) * 500))
+
 /** The whole of `steps` on fresh servers, for the shrinker: what differs first, or undefined. */
-async function replay(run, protocol, steps) {
+async function replay(run, protocol, steps, inPieces) {
   await run.reset(protocol)
   let pending = []
   const flush = async () => {
-    const found = pending.length === 0 ? undefined : await run.batch(pending)
+    const found = pending.length === 0 ? undefined : await run.batch(pending, inPieces ? everywhere : [])
     pending = []
     return found
   }
@@ -287,7 +290,7 @@ async function episode(run, seed, protocol, deadline, commandsMax) {
       const step = next()
       if (step.commands === undefined) barriers.push(step)
       else steps.push(step)
-      commands += step.commands?.length ?? 0
+      commands += step.commands?.length ?? 1
     }
     const before = run.compared
     if (steps.length > 0) {
@@ -338,7 +341,7 @@ async function report(run, failure, seed, protocol) {
   run.ours.timeoutMs = run.reference.timeoutMs = 2000
   let last
   const fails = async (steps) => {
-    const found = await replay(run, protocol, steps)
+    const found = await replay(run, protocol, steps, inPieces)
     // the same command must differ: a sequence that fails elsewhere is another failure
     if (found === undefined || nameOf(found) !== nameOf(failure)) return false
     last = found
@@ -346,24 +349,32 @@ async function report(run, failure, seed, protocol) {
   }
   let shown = failure
   let steps = failure.history.slice(-10)
-  if (await fails(failure.history)) {
+  let inPieces = false
+  let came = await fails(failure.history)
+  if (!came) {
+    inPieces = true
+    came = await fails(failure.history)
+  }
+  if (came) {
     const short = await shrink(failure.history, fails, { runs: 600, ms: 30_000 })
     steps = short.steps
     await fails(steps)
     shown = last
-    console.log(`  shrunk to ${steps.length} steps in ${short.runs} runs:`)
+    const how = inPieces ? ", sent in pieces" : ""
+    console.log(`  shrunk to ${steps.length} steps in ${short.runs} runs${how}:`)
   } else {
-    console.log("  did not come again when replayed in whole batches; the last steps were:")
+    console.log("  did not come again when replayed; the last steps were:")
   }
   run.ours.timeoutMs = run.reference.timeoutMs = 20_000
   for (const step of steps) console.log(`    ${showStep(step)}`)
   if (shown.command !== undefined) console.log(`  differs at  ${showStep({ commands: [shown.command] })}`)
   console.log(`  ours:       ${shown.silent ?? showBytes(shown.ours)}`)
   console.log(`  reference:  ${showBytes(shown.reference)}`)
-  const again = `--seed ${seed} --protocol ${protocol} --pipeline ${given.pipeline}`
-  console.log(
-    `  again:      ${again}${only === undefined ? "" : ` --only ${only}`}${without === undefined ? "" : ` --without ${without}`}`
-  )
+  const again = [`--seed ${seed} --protocol ${protocol} --pipeline ${given.pipeline}`]
+  if (given.restart) again.push("--restart")
+  if (only !== undefined) again.push(`--only ${only}`)
+  if (without !== undefined) again.push(`--without ${without}`)
+  console.log(`  again:      ${again.join(" ")}`)
   return { length: steps.length, signature: signature(shown) }
 }
 

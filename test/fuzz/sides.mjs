@@ -1,5 +1,6 @@
 // The two servers of a differential run, as the fuzzer sees them: one connection each that takes a batch of
 // bytes and gives back everything up to the batch's sentinel. A side that died or hangs is started anew.
+import { mkdirSync, rmSync } from "node:fs"
 import { connect } from "node:net"
 import { encode, parseReply, replyEnd } from "../support/client.mjs"
 import { Server } from "../support/server.mjs"
@@ -63,7 +64,14 @@ export class Side {
   /** The process is killed, and another takes over its files. */
   async restart() {
     this.#gone = () => {}
-    await this.#server.restart("SIGKILL")
+    try {
+      await this.#server.restart("SIGKILL")
+    } catch (error) {
+      // files that it cannot read again are a finding; the next start is on an empty directory
+      rmSync(this.#server.dir, { recursive: true, force: true })
+      mkdirSync(this.#server.dir)
+      throw new Silent(`${this.label} did not start again: ${error.message}`, Buffer.alloc(0))
+    }
     await this.#connect()
   }
 
