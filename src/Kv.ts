@@ -146,6 +146,8 @@ const makeCaller = ({ engine, settle }: Dispatch["Type"], session: Session): Cal
   const invocation = new Invocation(engine, reply, engine.log, false)
 
   const read = <Text>(command: string, reader: ReplyReader<Text>): Effect.Effect<Reply<Text>, KvError> => {
+    // CLIENT REPLY answers nothing
+    if (reply.length === 0) return Effect.succeed(null)
     reader.reset(reply.buffer, 0)
     const value = reader.read()
     return value instanceof ReplyError ? Effect.fail(toError(command, value)) : Effect.succeed(value)

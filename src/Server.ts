@@ -129,7 +129,7 @@ interface Place {
 
 const hostOf = (address: string): string => (address === "*" ? "0.0.0.0" : address === "::*" ? "::" : address)
 
-/** The places that the settings ask for: every address of `bind`, and the Unix socket. Port 0 is no TCP, as in Redis. */
+/** The places that the settings ask for: every address of `bind`, and the Unix socket. Port 0 is no TCP. */
 const placesOf = (settings: Settings): ReadonlyArray<Place> => {
   const backlog = settings.tcpBacklog
   const places: Array<Place> = []

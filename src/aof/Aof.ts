@@ -10,6 +10,7 @@
  */
 
 import * as fs from "node:fs"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -302,7 +303,8 @@ export const make: Effect.Effect<Aof["Type"], AofError, ServerConfig | Store.Sto
     }).pipe(Effect.delay(INTERVAL_MS), Effect.forever)
 
     const fiber = yield* Effect.forkScoped(writer)
-    yield* Effect.forkScoped(everySecond)
+    // the disk is in real time, whatever Clock keys expire by
+    yield* Effect.withClock(Effect.forkScoped(everySecond), Clock.make())
     // runs before the fibers are interrupted: drain, then close
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {

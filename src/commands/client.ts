@@ -24,7 +24,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const typeOf = (_session: Session): string => "normal"
 
-/** Whether a session still counts as connected: one that was killed does not, though its socket may not be closed yet. */
+/** Whether a session still counts as connected: one that was killed does not, though its socket may be open yet. */
 const isConnected = (session: Session): boolean => !session.closed && !session.killed
 
 const flagsOf = (session: Session): string => {

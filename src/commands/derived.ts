@@ -1,5 +1,5 @@
 /**
- * What follows from a command's record: its categories, the flags it shows, its range of keys, the keys of a call. Pure.
+ * What follows from a command's record: its categories, the flags it shows, the range of its keys, a call's keys. Pure.
  */
 import type { CommandFlag, CommandRecord, KeySpec } from "./record.js"
 

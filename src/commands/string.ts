@@ -3,11 +3,10 @@
  */
 import * as Errors from "../dispatch/errors.js"
 import type { Invocation } from "../dispatch/invocation.js"
-import { byteSource } from "../resp/batch.js"
 import type { Deadline } from "../store/database.js"
 import { ENCODING_INT, NO_DEADLINE, TYPE_STRING } from "../store/record.js"
 import { addIntegers, INT64_MIN, type Integer, integerBytes, writeInteger } from "../values/integer.js"
-import { addLongDoubles, formatLongDouble, parseLongDouble } from "../values/longDouble.js"
+import { addLongDoubles, formatLongDouble, type LongDouble, parseLongDouble } from "../values/longDouble.js"
 import { bytesOf, integerOf, lengthOf, writeBulk } from "../values/string.js"
 import { EX, PX, positiveDeadline, type TimeForm, timeForm } from "./deadline.js"
 import { type CommandRecord, keyAt, keysFrom } from "./record.js"
@@ -53,7 +52,8 @@ const parseOptions = (c: Invocation, from: number, isSet: boolean): boolean => {
     else if (!isSet && c.isWord(i, "PERSIST") && options.form === undefined) options.persist = true
     else {
       const form = timeForm(c, i)
-      if (form === undefined || options.form !== undefined || options.keepTtl || options.persist) return false
+      if (form === undefined || (options.form !== undefined && options.form !== form)) return false
+      if (options.keepTtl || options.persist) return false
       if (i + 1 >= c.argc) return false
       options.form = form
       options.timeAt = ++i
@@ -311,12 +311,19 @@ const decrby = (c: Invocation): void => {
   else increment(c, typeof by === "bigint" ? -by : 0 - by)
 }
 
+/** Longest text that Redis reads as a long double. */
+const FLOAT_TEXT_MAX = 5119
+
+const heldLongDouble = (c: Invocation, ref: number): LongDouble | undefined =>
+  lengthOf(c.keyspace, ref) > FLOAT_TEXT_MAX
+    ? undefined
+    : parseLongDouble(bytesOf(c.keyspace, ref).toString("latin1"))
+
 const incrbyfloat = (c: Invocation): void => {
   const hash = c.hash(1)
   const ref = c.find(1, hash)
   if (ref !== 0 && !isString(c, ref)) return
-  const held = ref === 0 ? "0" : bytesOf(c.keyspace, ref).toString("latin1")
-  const old = parseLongDouble(held)
+  const old = ref === 0 ? parseLongDouble("0") : heldLongDouble(c, ref)
   const by = old === undefined ? undefined : parseLongDouble(c.text(2))
   if (old === undefined || by === undefined) {
     c.fail(Errors.NOT_FLOAT)
@@ -329,7 +336,7 @@ const incrbyfloat = (c: Invocation): void => {
   }
   const text = Buffer.from(formatLongDouble(sum), "latin1")
   const deadline = ref === 0 ? NO_DEADLINE : c.keyspace.deadlineOf(ref)
-  c.setBytes(1, hash, text, byteSource(text).view, 0, text.length, deadline, ref)
+  c.setText(1, hash, text, deadline)
   if (c.changedAs(4)) {
     // the sum, so that no other arithmetic can come to another one
     c.log.text("SET")

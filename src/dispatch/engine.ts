@@ -33,6 +33,9 @@ const HELD_BYTES_MAX = 64 * 1024
 /** What an error reply begins with. */
 const ERROR_REPLY = 45
 
+/** First words of HTTP requests that Redis closes the connection for. */
+const SECURITY_NAMES: ReadonlySet<string> = new Set(["post", "host:"])
+
 /** Replies of one session that wait to be sent: [start, end) of the writer's buffer. */
 export interface Delivery {
   readonly session: Session
@@ -230,16 +233,17 @@ export class Engine {
   private send(outbox: ReadonlyArray<Delivery>, buffer: Buffer, failure: Uint8Array | null): boolean {
     let kept = false
     for (const { session, start, end, commands } of outbox) {
+      session.unsent--
       if (session.closed) continue
       if (failure === null) {
         this.stats.netOutputBytes += end - start
-        kept = session.transport.send(buffer, start, end) || kept
+        if (end > start) kept = session.transport.send(buffer, start, end) || kept
       } else {
         // what was executed could not be written: no reply may say that it was
         const refusals = Buffer.concat(new Array<Uint8Array>(commands).fill(failure))
         session.transport.send(refusals, 0, refusals.length)
       }
-      if (session.closing) session.transport.end()
+      if (session.closing && session.unsent === 0) session.transport.end()
     }
     return kept
   }
@@ -263,9 +267,9 @@ export class Engine {
         if (session.waiting || session.closing || session.held) break
         // too much to send at once: go on when it is under way
         this.deliver(session, start, executed)
-        if (this.mustHold(session)) break
         start = reply.length
         executed = 0
+        if (this.mustHold(session)) break
         continue
       }
       at = next
@@ -277,9 +281,10 @@ export class Engine {
       }
       if (session.waiting || session.closing || session.held || size === 0 || at >= end) break
     }
+    // what was received is about to be moved or overwritten
+    this.log.flushRun()
     if (session.closing) decoder.keep(source, end, end)
     else decoder.keep(source, at, end)
-    this.log.flushRun()
     this.deliver(session, start, executed)
   }
 
@@ -298,8 +303,12 @@ export class Engine {
   private deliver(session: Session, start: number, commands: number): void {
     const { reply } = this
     const end = reply.length
-    if (this.commit !== null && (this.log.length > 0 || this.outbox.length > 0)) {
-      if (end > start || session.closing) this.outbox.push({ session, start, end, commands })
+    // behind replies of its own that have not been sent, too: they must stay in order
+    if (this.commit !== null && (this.log.length > 0 || this.outbox.length > 0 || session.unsent > 0)) {
+      if (end > start || session.closing) {
+        session.unsent++
+        this.outbox.push({ session, start, end, commands })
+      }
       if (!this.flushDue) {
         this.flushDue = true
         this.hooks.onFlushDue()
@@ -461,7 +470,15 @@ export class Engine {
     const args: Array<string> = []
     for (let i = 1; i < invocation.argc && i < 32; i++) args.push(invocation.text(i))
     const before = invocation.reply.length
-    invocation.failText(Errors.unknownCommand(invocation.text(0), args))
+    const name = invocation.text(0)
+    if (SECURITY_NAMES.has(name.toLowerCase())) {
+      // HTTP: somebody makes a browser talk to the server
+      const { session } = invocation
+      session.closing = true
+      this.server.host.log("warning", `Possible SECURITY ATTACK detected from ${session.address}: ${name}`)
+      return
+    }
+    invocation.failText(Errors.unknownCommand(name, args))
     this.noteError(invocation.reply, before)
   }
 

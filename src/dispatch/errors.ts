@@ -109,17 +109,23 @@ export const unsupportedOption = (option: string): string => `ERR Unsupported op
 export const outsideRange = (least: number, most: number): string =>
   `ERR value is out of range, value must between ${least} and ${most}`
 
+/** What C prints of a string with %.128s: up to its first NUL. */
+export const printable = (text: string): string => {
+  const end = text.indexOf("\0")
+  return text.slice(0, Math.min(end < 0 ? text.length : end, 128))
+}
+
 export const unknownSubcommand = (name: string, command: string): string =>
-  `ERR unknown subcommand '${name.slice(0, 128)}'. Try ${command} HELP.`
+  `ERR unknown subcommand '${printable(name)}'. Try ${command} HELP.`
 
 /** The reply to a name that is no command, with the start of its arguments, as Redis gives it. */
 export const unknownCommand = (name: string, args: ReadonlyArray<string>): string => {
   let shown = ""
   for (const arg of args) {
     if (shown.length >= 128) break
-    shown += `'${arg.slice(0, 128 - shown.length)}' `
+    shown += `'${printable(arg).slice(0, 128 - shown.length)}' `
   }
-  return `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${shown}`
+  return `ERR unknown command '${printable(name)}', with args beginning with: ${shown}`
 }
 
 export const TOO_MANY_SCRIPTS = error("ERR too many scripts wait to be run")

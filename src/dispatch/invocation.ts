@@ -5,6 +5,7 @@
 import type { ByteSource, CommandBatch } from "../resp/batch.js"
 import type { ReplyWriter } from "../resp/writer.js"
 import { type Database, type Deadline, type Keyspace, Prefetch } from "../store/database.js"
+import { ENCODING_BYTES, TYPE_STRING } from "../store/record.js"
 import { UNIT_BITS } from "../store/segments.js"
 import { type Integer, parseInteger } from "../values/integer.js"
 import { setBytes, setInteger } from "../values/string.js"
@@ -175,7 +176,7 @@ export class Invocation {
     return hashes
   }
 
-  /** The record of a key argument where a prefetch has found it and it still lies there, else 0: costs next to nothing. */
+  /** The record of a key argument where a prefetch has found it and it still lies there, else 0. Costs little. */
   known(index: number, hash: number): number {
     if (this.prefetchIndex < 0 || index !== this.command.firstKey) return 0
     return this.keyspace.knownRecord(
@@ -244,6 +245,24 @@ export class Invocation {
       deadline,
       known
     )
+  }
+
+  /** Sets a key argument to bytes that stay bytes, even where they are an integer's. */
+  setText(key: number, hash: number, text: Buffer, deadline: Deadline): void {
+    const { keyspace } = this
+    const ref = keyspace.prepare(
+      this.database,
+      hash,
+      this.bytes,
+      this.view,
+      this.start(key),
+      this.length(key),
+      TYPE_STRING,
+      ENCODING_BYTES,
+      text.length,
+      deadline
+    )
+    keyspace.records.bytes(ref).set(text, keyspace.records.valueStart(ref))
   }
 
   /** Sets a key argument to the bytes of another argument. */

@@ -42,6 +42,8 @@ export class Session {
   replies: "on" | "off" | "skip-next" | "skipping" = "on"
   /** The command that runs waits for something: nothing more is decoded until it has been answered. */
   waiting = false
+  /** Deliveries that have not been sent yet. */
+  unsent = 0
   /** Closes as soon as the replies so far are sent. */
   closing = false
   closed = false

@@ -23,9 +23,14 @@ const SET = to_luastring("set")
 const FORMAT = to_luastring("format")
 const STRING = to_luastring("string")
 
-/** Writes the value at a stack index (0: nothing was returned). */
-export const writeReply = (L: LuaState, index: number, reply: ReplyWriter): void =>
+/** Whether the script has asked for RESP3: only then is a boolean one. */
+let booleans = false
+
+/** Writes the value at a stack index (0: nothing was returned); `protocol` is what the script chose for itself. */
+export const writeReply = (L: LuaState, index: number, reply: ReplyWriter, protocol: 2 | 3): void => {
+  booleans = protocol === 3
   writeValue(L, index, reply, 0)
+}
 
 const writeValue = (L: LuaState, index: number, reply: ReplyWriter, depth: number): void => {
   const type = index === 0 ? lua.LUA_TNIL : lua.lua_type(L, index)
@@ -34,7 +39,7 @@ const writeValue = (L: LuaState, index: number, reply: ReplyWriter, depth: numbe
     reply.bulk(bytes, 0, bytes.length)
   } else if (type === lua.LUA_TNUMBER) reply.integer(truncate(lua.lua_tonumber(L, index)))
   else if (type === lua.LUA_TBOOLEAN) {
-    if (reply.protocol === 3) reply.boolean(lua.lua_toboolean(L, index))
+    if (booleans) reply.boolean(lua.lua_toboolean(L, index))
     else if (lua.lua_toboolean(L, index)) reply.integer(1)
     else reply.null()
   } else if (type === lua.LUA_TTABLE) writeTable(L, index, reply, depth)

@@ -19,12 +19,8 @@ do
   redis.REDIS_VERSION_NUM = a * 65536 + b * 256 + c
 end
 
-function redis.call(...)
-  local reply = host.call(...)
-  if raw_type(reply) == "table" and reply.err then raw_error(reply, 0) end
-  return reply
-end
-redis.pcall = host.call
+redis.call = host.call
+redis.pcall = host.pcall
 function redis.error_reply(message)
   if raw_type(message) ~= "string" then return { err = "ERR wrong number or type of arguments" } end
   if string.sub(message, 1, 1) == "-" then message = string.sub(message, 2)

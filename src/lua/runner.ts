@@ -116,7 +116,7 @@ export const makeScriptRunner = (
       if (refused !== null) return refused
       engine.log.endTransaction()
       output.reset()
-      vm.finish(output)
+      vm.finish(output, session.protocol)
       const bytes = Buffer.from(output.buffer.subarray(0, output.length))
       return (writer) => writer.constant(bytes)
     },

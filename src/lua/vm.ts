@@ -67,7 +67,8 @@ export class LuaVm {
     if (lauxlib.luaL_loadbufferx(L, body, body.length, NAME, TEXT_ONLY) !== lua.LUA_OK) {
       const message = latin1(lua.lua_tolstring(L, -1))
       lua.lua_pop(L, 1)
-      return message
+      // 5.3 leaves out the quotes that 5.1 has
+      return message.replace(/near <eof>$/, "near '<eof>'")
     }
     // the first upvalue of a chunk is its environment
     lua.lua_getfield(L, lua.LUA_REGISTRYINDEX, to_luastring("kv.environment"))
@@ -111,14 +112,14 @@ export class LuaVm {
 
   private failed = false
 
-  /** Writes the reply of the script that has ended, and lets go of it. */
-  finish(reply: ReplyWriter): void {
+  /** Writes the reply of the script that has ended, and lets go of it. `protocol` is what redis.setresp chose. */
+  finish(reply: ReplyWriter, protocol: 2 | 3): void {
     const thread = this.thread!
     const start = reply.length
     lua.lua_checkstack(thread, 16)
     try {
       if (this.failed) reply.error(this.describeError(thread))
-      else writeReply(thread, lua.lua_gettop(thread) === 0 ? 0 : 1, reply)
+      else writeReply(thread, lua.lua_gettop(thread) === 0 ? 0 : 1, reply, protocol)
     } catch (error) {
       reply.length = start
       reply.error(error instanceof RangeError ? "ERR reached lua stack limit" : `ERR ${String(error)}`)
@@ -194,7 +195,16 @@ export class LuaVm {
       lua.lua_pushcfunction(L, f)
       lua.lua_setfield(L, -2, to_luastring(name))
     }
-    define("call", (state) => this.call(state))
+    // C functions, so that the frame of a script that ends in `return redis.call(…)` is still there for its line
+    define("call", (state) => {
+      this.call(state)
+      if (lua.lua_type(state, -1) !== lua.LUA_TTABLE) return 1
+      lua.lua_getfield(state, -1, FIELDS.err)
+      const failed = lua.lua_type(state, -1) === lua.LUA_TSTRING
+      lua.lua_pop(state, 1)
+      return failed ? lua.lua_error(state) : 1
+    })
+    define("pcall", (state) => this.call(state))
     define("sha1hex", (state) => {
       const text = lua.lua_tolstring(state, 1)
       pushText(state, createHash("sha1").update(text).digest("hex"))
@@ -233,8 +243,7 @@ export class LuaVm {
         return pushError(L, "ERR Lua redis lib command arguments must be strings or integers")
       args.push(argument)
     }
-    if (count === 0)
-      return pushError(L, "ERR Please specify at least one argument for this redis.call() call")
+    if (count === 0) return pushError(L, "ERR Please specify at least one argument for this redis lib call")
     const { bytes, end } = this.host.call(args)
     lua.lua_checkstack(L, 16)
     pushReply(L, bytes, 0, end)

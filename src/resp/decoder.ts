@@ -209,6 +209,11 @@ export class RequestDecoder {
         // -1 must not be taken for INCOMPLETE; every negative number means the same here
         return negative ? -value - 10 : value
       }
+      if (byte === 0) {
+        // Redis searches for the line's end with strchr, which a NUL stops
+        at = end
+        break
+      }
       if (byte < 48 || byte > 57) valid = false
       else value = value * 10 + byte - 48
       if (at - start > LINE_BYTES_MAX) break
@@ -219,7 +224,9 @@ export class RequestDecoder {
 
   private decodeInline(bytes: Buffer, begin: number, end: number, batch: CommandBatch): number {
     const feed = bytes.indexOf(LF, begin)
-    if (feed < 0 || feed >= end) {
+    // Redis searches for the line's end with strchr, which a NUL stops
+    const nul = bytes.indexOf(0, begin)
+    if (feed < 0 || feed >= end || (nul >= 0 && nul < feed)) {
       if (end - begin > LINE_BYTES_MAX) return this.fail("too big inline request")
       this.needBytes = end - begin + 1
       return INCOMPLETE

@@ -69,6 +69,11 @@ const refusal = (engine: Engine, settings: Settings, socket: Net.Socket): Uint8A
 /** Owns one socket until it is closed; completes then. */
 const serve = (engine: Engine, settings: Settings, socket: Net.Socket): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
+    if (engine.stopping) {
+      socket.once("close", () => resume(Effect.void))
+      socket.destroy()
+      return
+    }
     const refused = refusal(engine, settings, socket)
     if (refused !== null) {
       engine.stats.rejectedConnections++
@@ -136,7 +141,7 @@ const drain = (engine: Engine): Effect.Effect<void> =>
     yield* waitFor(() => engine.idle, ANSWER_GRACE_MS)
     for (const session of sessions) if (!session.closed) session.transport.end()
     yield* waitFor(() => sessions.every((session) => session.closed), CLOSE_GRACE_MS)
-    for (const session of sessions) if (!session.closed) session.transport.destroy()
+    for (const session of [...engine.sessions.values()]) session.transport.destroy()
   })
 
 /** Closes clients that have sent nothing for longer than `timeout`. */

@@ -1,14 +1,14 @@
 /**
- * The memory that records and index pages live in: segments of 1 MiB outside V8's heap, and an allocator of size
+ * The memory that records and index pages live in: segments of 256 KiB outside V8's heap, and an allocator of size
  * classes over the segments that one shard owns. Pure.
  *
- * A reference ("ref") is a positive 32-bit integer: segment number * 2^17 + unit; a unit is 8 bytes. 0 is no record.
+ * A reference ("ref") is a positive 32-bit integer: segment number * 2^15 + unit; a unit is 8 bytes. 0 is no record.
  * Segments belong to one `Heap` each (a shard has one), so that dropping a shard drops its memory without a walk.
  * Pages of a segment that were never touched take no memory.
  */
 
 /** Bits of a ref that are the unit within its segment. */
-export const UNIT_BITS = 17
+export const UNIT_BITS = 15
 /** `ref & UNIT_MASK` is the unit within the segment. */
 export const UNIT_MASK = (1 << UNIT_BITS) - 1
 /** Bytes of an ordinary segment. */
@@ -17,10 +17,12 @@ export const SEGMENT_BYTES = 8 << UNIT_BITS
 export const SEGMENTS_MAX = 1 << (31 - UNIT_BITS)
 
 const EXACT_UNITS = 128
-const CLASS_UNITS_MAX = 1 << 16
+const CLASS_UNITS_MAX = 1 << 14
 const CLASSES = 128 + 9 * 8 + 1
-/** From this class on, a free block may become the region that new records are cut from. */
-const REGION_CLASS_MIN = 128
+/** Units of the regions that small blocks are cut from; a larger block is cut from its segment by itself. */
+const REGION_UNITS = 1024
+/** From this class on, a free block may become a region. */
+const REGION_CLASS_MIN = 129
 
 if (new Uint8Array(new Int32Array([1]).buffer)[0] !== 1)
   throw new Error("effect-kv needs a little-endian machine")
@@ -94,9 +96,16 @@ export class Heap {
   /** The first free block of each class; made with the first region, for most shards of a server stay empty. */
   private free = NO_FREE_BLOCKS
   private readonly owned: Array<number> = []
+  /** Where small blocks are cut from. */
   private regionSegment = 0
   private regionUnit = 0
   private regionEnd = 0
+  /** What no block has been cut from yet of the newest segment. */
+  private freshSegment = 0
+  private freshUnit = 0
+  private freshEnd = 0
+  /** Free blocks large enough to be a region: index pages leave many as they grow. */
+  private regions = 0
   private usedBytes = 0
 
   constructor(readonly segments: Segments) {}
@@ -115,10 +124,11 @@ export class Heap {
     this.segments.usedBytes += size << 3
     const head = this.free[sizeClass]!
     if (head !== 0) {
-      this.free[sizeClass] = this.segments.words[head >> UNIT_BITS]![(head & UNIT_MASK) << 1]!
+      this.popFree(sizeClass)
       return head
     }
-    if (this.regionUnit + size > this.regionEnd) this.nextRegion(size)
+    if (size > EXACT_UNITS) return this.cut(size)
+    if (this.regionUnit + size > this.regionEnd) this.nextRegion()
     const ref = (this.regionSegment << UNIT_BITS) | this.regionUnit
     this.regionUnit += size
     return ref
@@ -144,39 +154,53 @@ export class Heap {
     this.segments.usedBytes -= this.usedBytes
     this.usedBytes = 0
     this.free = NO_FREE_BLOCKS
-    this.regionUnit = this.regionEnd = 0
+    this.regionUnit = this.regionEnd = this.freshUnit = this.freshEnd = this.regions = 0
   }
 
   private pushFree(ref: number, sizeClass: number): void {
+    if (sizeClass >= REGION_CLASS_MIN) this.regions++
     this.segments.words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1] = this.free[sizeClass]!
     this.free[sizeClass] = ref
   }
 
-  /** A region is where new blocks are cut from: a large free block where there is one, else a new segment. */
-  private nextRegion(size: number): void {
-    if (this.free === NO_FREE_BLOCKS) this.free = new Int32Array(CLASSES)
-    this.scatter(this.regionSegment, this.regionUnit, this.regionEnd)
-    const sizeClass = this.regionClass(size)
-    if (sizeClass > 0) {
-      const ref = this.free[sizeClass]!
-      this.free[sizeClass] = this.segments.words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1]!
-      this.regionSegment = ref >> UNIT_BITS
-      this.regionUnit = ref & UNIT_MASK
-      this.regionEnd = this.regionUnit + unitsOfClass(sizeClass)
-      return
-    }
-    const number = this.segments.take(SEGMENT_BYTES)
-    this.owned.push(number)
-    this.regionSegment = number
-    this.regionUnit = 0
-    this.regionEnd = UNIT_MASK + 1
+  private popFree(sizeClass: number): number {
+    if (sizeClass >= REGION_CLASS_MIN) this.regions--
+    const ref = this.free[sizeClass]!
+    this.free[sizeClass] = this.segments.words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1]!
+    return ref
   }
 
-  private regionClass(size: number): number {
-    for (let sizeClass = Math.max(REGION_CLASS_MIN, classOfUnits(size)); sizeClass < CLASSES; sizeClass++) {
-      if (this.free[sizeClass] !== 0 && unitsOfClass(sizeClass) >= size) return sizeClass
+  /** The next region: a large free block where there is one, so that memory is reused first; else fresh memory. */
+  private nextRegion(): void {
+    if (this.free === NO_FREE_BLOCKS) this.free = new Int32Array(CLASSES)
+    this.scatter(this.regionSegment, this.regionUnit, this.regionEnd)
+    const sizeClass = this.regions === 0 ? 0 : this.largestFree()
+    const ref = sizeClass === 0 ? this.cut(REGION_UNITS) : this.popFree(sizeClass)
+    this.regionSegment = ref >> UNIT_BITS
+    this.regionUnit = ref & UNIT_MASK
+    this.regionEnd = this.regionUnit + (sizeClass === 0 ? REGION_UNITS : unitsOfClass(sizeClass))
+  }
+
+  private largestFree(): number {
+    for (let sizeClass = CLASSES - 1; sizeClass >= REGION_CLASS_MIN; sizeClass--) {
+      if (this.free[sizeClass] !== 0) return sizeClass
     }
     return 0
+  }
+
+  /** Cuts a block from the newest segment, or from another. */
+  private cut(size: number): number {
+    if (this.free === NO_FREE_BLOCKS) this.free = new Int32Array(CLASSES)
+    if (this.freshUnit + size > this.freshEnd) {
+      this.scatter(this.freshSegment, this.freshUnit, this.freshEnd)
+      this.freshSegment = this.segments.take(SEGMENT_BYTES)
+      this.owned.push(this.freshSegment)
+      this.freshUnit = 0
+      this.freshEnd = UNIT_MASK + 1
+    }
+    const ref = (this.freshSegment << UNIT_BITS) | this.freshUnit
+    this.freshUnit += size
+    return ref
   }
 
   /** What is left of a region goes to the free lists, in the largest blocks that fit. */
@@ -190,7 +214,7 @@ export class Heap {
     }
   }
 
-  /** A block above 512 KiB is a segment of its own, of its class's size: what fits the class may grow in place. */
+  /** A block above 128 KiB is a segment of its own, of its class's size: what fits the class may grow in place. */
   private allocateHuge(units: number): number {
     const number = this.segments.take(unitsOfClass(classOfUnits(units)) << 3)
     this.owned.push(number)

@@ -21,7 +21,12 @@ import { Wheel } from "./wheel.js"
 const SIGN = 0x80000000
 const PAGE_FIELDS = 4
 const PAGE_SLOTS_FIRST = 16
-const PAGE_SLOTS_MAX = 1024
+/**
+ * A large page has one of two sizes, so that the block that one page leaves fits the next that grows or splits
+ * (measured: eight sizes left a third as much again in free blocks).
+ */
+const PAGE_SLOTS_LARGE = 512
+const PAGE_SLOTS_MAX = 768
 /** Empty slots kept behind a page's last home slot, for the run that ends there. */
 const PAGE_TAIL_MAX = 24
 /** A page is spread out or split above this part of its home slots (of 256). */
@@ -38,6 +43,13 @@ export interface ShardContext {
   readonly hashKey: HashKey
   /** Counts changes of where records lie: a ref found before the latest may be stale. */
   structure: number
+}
+
+/** The size that a full page grows to. */
+const nextPageSlots = (slots: number): number => {
+  if (slots < PAGE_SLOTS_LARGE)
+    return Math.min(PAGE_SLOTS_LARGE, Math.max(PAGE_SLOTS_FIRST, slots + (slots >> 2)))
+  return slots < PAGE_SLOTS_MAX ? PAGE_SLOTS_MAX : unitsOfClass(classOfUnits(slots + 1))
 }
 
 const homeSlots = (slots: number): number => slots - Math.min(PAGE_TAIL_MAX, slots >> 2)
@@ -360,8 +372,7 @@ export class Shard {
   private makeRoom(hash: number, page: number): void {
     const slots = this.pages[page + 1]! >>> 16
     if (slots < PAGE_SLOTS_MAX || this.pages[page + 3]! >= DEPTH_MAX) {
-      const wanted = slots < PAGE_SLOTS_MAX >> 1 ? slots + (slots >> 2) : slots + 1
-      this.spread(page, unitsOfClass(classOfUnits(Math.max(PAGE_SLOTS_FIRST, wanted))))
+      this.spread(page, nextPageSlots(slots))
     } else this.split(hash, page)
   }
 
@@ -379,7 +390,7 @@ export class Shard {
     const depth = this.pages[page + 3]!
     const words = this.segments.words[oldRef >> UNIT_BITS]!
     const first = (oldRef & UNIT_MASK) << 1
-    for (let wanted = slots; ; wanted = unitsOfClass(classOfUnits(wanted + 1))) {
+    for (let wanted = unitsOfClass(classOfUnits(slots)); ; wanted = unitsOfClass(classOfUnits(wanted + 1))) {
       this.openPage(page, wanted, depth)
       if (this.fill(page, words, first, first + (oldSlots << 1)) === count) break
       this.heap.release(this.pages[page]!, wanted)
@@ -451,8 +462,9 @@ export class Shard {
     from: number,
     end: number
   ): void {
-    const needed = Math.max(PAGE_SLOTS_FIRST, ((count << 8) / FILL_AFTER_SPLIT + PAGE_TAIL_MAX) | 0)
-    for (let slots = unitsOfClass(classOfUnits(needed)); ; slots = unitsOfClass(classOfUnits(slots + 1))) {
+    const needed = ((count << 8) / FILL_AFTER_SPLIT + PAGE_TAIL_MAX) | 0
+    const least = needed <= PAGE_SLOTS_LARGE ? PAGE_SLOTS_LARGE : PAGE_SLOTS_MAX
+    for (let slots = least; ; slots = nextPageSlots(slots)) {
       this.openPage(page, slots, depth)
       if (this.fill(page, words, from, end) === count) return
       this.heap.release(this.pages[page]!, slots)

@@ -1,6 +1,7 @@
 /**
  * Samples rates and peaks for INFO. Tasks tier: ends with its scope.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Aof from "../aof/Aof.js"
@@ -48,6 +49,10 @@ export const layer: Layer.Layer<never, never, RequestEngine | Aof.Aof> = Layer.s
       server.aof.bufferBytes = engine.log.length
     })
     yield* sample
-    yield* Effect.forkScoped(Effect.forever(Effect.delay(sample, INTERVAL_MS)))
+    yield* Effect.forever(Effect.delay(sample, INTERVAL_MS)).pipe(
+      Effect.forkScoped,
+      // rates are of real time, and a TestClock that moves an hour would run every sample of it
+      Effect.withClock(Clock.make())
+    )
   })
 )
