@@ -86,7 +86,7 @@ const hello = (c: Invocation): void => {
         return
       }
     } else {
-      c.failText(`ERR Syntax error in HELLO option '${c.text(i)}'`)
+      c.failText(`ERR Syntax error in HELLO option '${Errors.printable(c.text(i))}'`)
       return
     }
   }

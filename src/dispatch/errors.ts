@@ -103,7 +103,7 @@ export const wrongArity = (command: string): string =>
 
 export const invalidExpire = (command: string): string => `ERR invalid expire time in '${command}' command`
 
-export const unsupportedOption = (option: string): string => `ERR Unsupported option ${option}`
+export const unsupportedOption = (option: string): string => `ERR Unsupported option ${printable(option)}`
 
 /** An integer of 64 bits that is outside what a parameter may be. */
 export const outsideRange = (least: number, most: number): string =>

@@ -97,7 +97,7 @@ export class ServerState {
   outputBytesPerSecond = 0
   /** The most that `usedBytes` has been; written by the sampler, and by INFO. */
   peakBytes = 0
-  /** Keys that go away by themselves when their time comes; the expiry task reads it, DEBUG SET-ACTIVE-EXPIRE sets it. */
+  /** Keys go away by themselves when their time comes: read by the expiry task, set by DEBUG. */
   activeExpire = true
   /** Unix ms at which a shutdown that has begun ends by force, or null; written by the shell. */
   shutdownAt: number | null = null

@@ -31,25 +31,9 @@ function redis.status_reply(message)
   if raw_type(message) ~= "string" then return { err = "ERR wrong number or type of arguments" } end
   return { ok = message }
 end
-function redis.sha1hex(...)
-  if raw_select("#", ...) ~= 1 then raw_error({ err = "ERR wrong number of arguments" }, 0) end
-  return host.sha1hex(raw_tostring((...)))
-end
-function redis.log(level, ...)
-  if raw_type(level) ~= "number" then raw_error({ err = "ERR First argument must be a number (log level)." }, 0) end
-  if level < 0 or level > 3 then raw_error({ err = "ERR Invalid log level." }, 0) end
-  local parts = {}
-  for i = 1, raw_select("#", ...) do parts[i] = raw_tostring((raw_select(i, ...))) end
-  host.log(level, table.concat(parts, " "))
-end
-function redis.setresp(...)
-  if raw_select("#", ...) ~= 1 then
-    raw_error({ err = "ERR redis.setresp() requires one argument." }, 0)
-  end
-  local version = ...
-  if version ~= 2 and version ~= 3 then raw_error({ err = "ERR RESP version must be 2 or 3." }, 0) end
-  host.setresp(version)
-end
+redis.sha1hex = host.sha1hex
+redis.log = host.log
+redis.setresp = host.setresp
 function redis.replicate_commands() return true end
 function redis.set_repl() end
 function redis.breakpoint() return false end

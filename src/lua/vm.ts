@@ -206,16 +206,16 @@ export class LuaVm {
     })
     define("pcall", (state) => this.call(state))
     define("sha1hex", (state) => {
-      const text = lua.lua_tolstring(state, 1)
-      pushText(state, createHash("sha1").update(text).digest("hex"))
+      if (lua.lua_gettop(state) !== 1) return raise(state, "ERR wrong number of arguments")
+      pushText(state, createHash("sha1").update(textAt(state, 1)).digest("hex"))
       return 1
     })
-    define("log", (state) => {
-      this.host.log(lua.lua_tonumber(state, 1), latin1(lua.lua_tolstring(state, 2)))
-      return 0
-    })
+    define("log", (state) => this.log(state))
     define("setresp", (state) => {
-      this.host.setProtocol(lua.lua_tonumber(state, 1) === 3 ? 3 : 2)
+      if (lua.lua_gettop(state) !== 1) return raise(state, "ERR redis.setresp() requires one argument.")
+      const protocol = lua.lua_tonumber(state, 1)
+      if (protocol !== 2 && protocol !== 3) return raise(state, "ERR RESP version must be 2 or 3.")
+      this.host.setProtocol(protocol)
       return 0
     })
     pushText(L, redisVersion)
@@ -231,6 +231,21 @@ export class LuaVm {
       throw new Error(`the Lua prelude is broken: ${latin1(lua.lua_tolstring(L, -1))}`)
     }
     lua.lua_setfield(L, lua.LUA_REGISTRYINDEX, to_luastring("kv.environment"))
+  }
+
+  /** redis.log(level, ...) */
+  private log(L: LuaState): number {
+    const count = lua.lua_gettop(L)
+    if (count < 2) return raise(L, "ERR redis.log() requires two arguments or more.")
+    if (lua.lua_type(L, 1) !== lua.LUA_TNUMBER) {
+      return raise(L, "ERR First argument must be a number (log level).")
+    }
+    const level = lua.lua_tonumber(L, 1)
+    if (level < 0 || level > 3) return raise(L, "ERR Invalid log level.")
+    const parts: Array<string> = []
+    for (let i = 2; i <= count; i++) parts.push(latin1(textAt(L, i)))
+    this.host.log(level, parts.join(" "))
+    return 0
   }
 
   /** host.call(...): the reply as a Lua value; an error as a table with `err`. */
@@ -254,6 +269,19 @@ export class LuaVm {
 const pushText = (L: LuaState, text: string): void => {
   const bytes = bytesOf(text)
   lua.lua_pushlstring(L, bytes, bytes.length)
+}
+
+/** An argument as a string; empty where it is neither a string nor a number. */
+const textAt = (L: LuaState, index: number): Uint8Array => {
+  const type = lua.lua_type(L, index)
+  return type === lua.LUA_TSTRING || type === lua.LUA_TNUMBER
+    ? lua.lua_tolstring(L, index)
+    : new Uint8Array(0)
+}
+
+const raise = (L: LuaState, message: string): never => {
+  pushError(L, message)
+  return lua.lua_error(L)
 }
 
 const pushError = (L: LuaState, message: string): number => {

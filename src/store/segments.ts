@@ -21,6 +21,7 @@ const CLASS_UNITS_MAX = 1 << 14
 const CLASSES = 128 + 9 * 8 + 1
 /** Units of the regions that small blocks are cut from; a larger block is cut from its segment by itself. */
 const REGION_UNITS = 1024
+const REGION_BLOCK_UNITS = 16
 /** From this class on, a free block may become a region. */
 const REGION_CLASS_MIN = 129
 
@@ -127,7 +128,9 @@ export class Heap {
       this.popFree(sizeClass)
       return head
     }
-    if (size > EXACT_UNITS) return this.cut(size)
+    // a region would be left with a remainder that blocks of this size cannot use
+    if (size > EXACT_UNITS) return this.regions === 0 ? this.cut(size) : this.cutFromFree(sizeClass, size)
+    if (size > REGION_BLOCK_UNITS && this.regions === 0) return this.cut(size)
     if (this.regionUnit + size > this.regionEnd) this.nextRegion()
     const ref = (this.regionSegment << UNIT_BITS) | this.regionUnit
     this.regionUnit += size
@@ -186,6 +189,18 @@ export class Heap {
       if (this.free[sizeClass] !== 0) return sizeClass
     }
     return 0
+  }
+
+  /** Cuts a large block from the smallest free one that holds it, else from fresh memory. */
+  private cutFromFree(sizeClass: number, size: number): number {
+    for (let larger = sizeClass + 1; larger < CLASSES; larger++) {
+      if (this.free[larger] === 0) continue
+      const ref = this.popFree(larger)
+      const unit = ref & UNIT_MASK
+      this.scatter(ref >> UNIT_BITS, unit + size, unit + unitsOfClass(larger))
+      return ref
+    }
+    return this.cut(size)
   }
 
   /** Cuts a block from the newest segment, or from another. */

@@ -30,7 +30,7 @@ const PAGE_SLOTS_MAX = 768
 /** Empty slots kept behind a page's last home slot, for the run that ends there. */
 const PAGE_TAIL_MAX = 24
 /** A page is spread out or split above this part of its home slots (of 256). */
-const FILL_MAX = 218
+const FILL_MAX = 220
 const FILL_AFTER_SPLIT = 190
 const DEPTH_MAX = 24
 /** How many records a random one is picked from. */
