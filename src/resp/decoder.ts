@@ -64,7 +64,9 @@ export class RequestDecoder {
   append(chunk: Uint8Array, length: number): ByteSource | null {
     const total = this.pendingBytes + length
     if (this.pending === null || this.pending.bytes.length < total) {
-      this.resize(Math.max(total, this.needBytes, Math.min(total * 2, total + 1024 * 1024)))
+      this.resize(
+        Math.max(total, this.needBytes, Math.min(total * 2, total + Math.max(1024 * 1024, total >> 2)))
+      )
     }
     const target = this.pending!
     target.bytes.set(length === chunk.length ? chunk : chunk.subarray(0, length), this.pendingBytes)
@@ -92,6 +94,7 @@ export class RequestDecoder {
   /** Forgets the progress within a partial command: what is held back begins with whole commands again. */
   restart(): void {
     this.argc = 0
+    this.seen = 0
     this.needBytes = 0
   }
 
@@ -127,7 +130,7 @@ export class RequestDecoder {
     let argc = this.argc
     let seen = 0
     if (argc > 0) {
-      seen = this.resume(begin, batch)
+      seen = this.seen
       at = begin + this.resumeAt
       this.argc = 0
     } else {
@@ -160,6 +163,7 @@ export class RequestDecoder {
       batch.addArgument(start, length)
       at = start + length + 2
     }
+    if (this.seen > 0) this.recall(begin, seen, first, batch)
     batch.addCommand(first, begin, at, false)
     return at
   }
@@ -174,7 +178,7 @@ export class RequestDecoder {
           this.lineEnd = at + 3
           return digit
         }
-        if (second >= 48 && second <= 57 && bytes[at + 2] === CR) {
+        if (digit > 0 && second >= 48 && second <= 57 && bytes[at + 2] === CR) {
           this.lineEnd = at + 4
           return digit * 10 + second - 48
         }
@@ -224,9 +228,7 @@ export class RequestDecoder {
 
   private decodeInline(bytes: Buffer, begin: number, end: number, batch: CommandBatch): number {
     const feed = bytes.indexOf(LF, begin)
-    // Redis searches for the line's end with strchr, which a NUL stops
-    const nul = bytes.indexOf(0, begin)
-    if (feed < 0 || feed >= end || (nul >= 0 && nul < feed)) {
+    if (feed < 0 || feed >= end || hasNul(bytes, begin, feed)) {
       if (end - begin > LINE_BYTES_MAX) return this.fail("too big inline request")
       this.needBytes = end - begin + 1
       return INCOMPLETE
@@ -285,7 +287,7 @@ export class RequestDecoder {
     return FAILED
   }
 
-  /** Remembers a partial command: its arguments so far, relative to its first byte. */
+  /** Remembers a partial command: what `batch` has of it goes behind the arguments of earlier pieces. */
   private suspend(
     begin: number,
     at: number,
@@ -298,21 +300,31 @@ export class RequestDecoder {
     this.argc = argc
     this.resumeAt = at - begin
     this.needBytes = need - begin
-    if (this.seenRanges.length < seen * 2) this.seenRanges = new Int32Array(seen * 4)
-    for (let i = 0; i < seen; i++) {
-      this.seenRanges[i * 2] = batch.argStart[first + i]! - begin
-      this.seenRanges[i * 2 + 1] = batch.argLength[first + i]!
-    }
-    this.seen = seen
-    batch.argCount = first
+    this.remember(begin, seen, first, batch)
     return INCOMPLETE
   }
 
-  private resume(begin: number, batch: CommandBatch): number {
-    for (let i = 0; i < this.seen; i++) {
+  private remember(begin: number, seen: number, first: number, batch: CommandBatch): void {
+    if (this.seenRanges.length < seen * 2) {
+      const larger = new Int32Array(seen * 4)
+      larger.set(this.seenRanges.subarray(0, this.seen * 2))
+      this.seenRanges = larger
+    }
+    for (let i = this.seen, arg = first; i < seen; i++, arg++) {
+      this.seenRanges[i * 2] = batch.argStart[arg]! - begin
+      this.seenRanges[i * 2 + 1] = batch.argLength[arg]!
+    }
+    this.seen = seen
+    batch.argCount = first
+  }
+
+  /** Puts all arguments of a command that came in pieces into the batch. */
+  private recall(begin: number, seen: number, first: number, batch: CommandBatch): void {
+    this.remember(begin, seen, first, batch)
+    for (let i = 0; i < seen; i++) {
       batch.addArgument(begin + this.seenRanges[i * 2]!, this.seenRanges[i * 2 + 1]!)
     }
-    return this.seen
+    this.seen = 0
   }
 
   private resize(bytes: number): void {
@@ -320,6 +332,12 @@ export class RequestDecoder {
     if (this.pending !== null) larger.bytes.set(this.pending.bytes.subarray(0, this.pendingBytes), 0)
     this.pending = larger
   }
+}
+
+/** Redis searches for the end of a line with strchr, which a NUL stops. */
+const hasNul = (bytes: Buffer, start: number, end: number): boolean => {
+  for (let at = start; at < end; at++) if (bytes[at] === 0) return true
+  return false
 }
 
 const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13) || byte === 0

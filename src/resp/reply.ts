@@ -88,7 +88,7 @@ export class ReplyReader<Text> {
     let negative = false
     for (let byte = this.bytes[this.at]!; byte !== 13; byte = this.bytes[++this.at]!) {
       if (byte === 45) negative = true
-      else value = value * 10 + byte - 48
+      else value = value * 10 + (byte - 48)
     }
     this.at += 2
     return negative ? -value : value

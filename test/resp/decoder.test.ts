@@ -29,7 +29,7 @@ const decodeText = (sent: string, limits: DecoderLimits = LIMITS) => {
 
 describe("random requests are the same", () => {
   const seed = testSeed()
-  const rounds = Array.from({ length: 25 }, (_, i) => (seed + i) >>> 0)
+  const rounds = Array.from({ length: 10 }, (_, i) => (seed + i) >>> 0)
 
   it("in one chunk", () => {
     for (const one of rounds) {
@@ -140,6 +140,11 @@ describe("inline requests", () => {
   )
 })
 
+it("a NUL ends the search for the line's end, as in Redis: the command waits", () => {
+  expect(decodeText("PING\0\r\nPING\r\n")).toEqual({ requests: [], error: null })
+  expect(decodeText("PING\r\nP\0NG\r\n")).toEqual({ requests: [["PING"]], error: null })
+})
+
 describe("protocol errors have Redis's texts", () => {
   const K64 = 64 * 1024
   it.each([
@@ -164,7 +169,7 @@ describe("protocol errors have Redis's texts", () => {
     ["*1\r\n$9223372036854775808\r\n", "invalid bulk length"],
     [`*1\r\n$${"1".repeat(K64 + 10)}`, "too big bulk count string"],
     ["x".repeat(K64 + 10), "too big inline request"]
-  ])("%.40j: %s", (sent, error) => {
+  ])("$1: $0", (sent, error) => {
     const expected = { requests: [], error: `Protocol error: ${error}` }
     expect(decodeText(sent)).toEqual(expected)
     const sentBytes = Buffer.from(sent, "latin1")
@@ -226,9 +231,9 @@ describe("time is linear", () => {
     )
   })
 
-  it("for 300,000 inline commands in one chunk", () => {
-    const sent = Buffer.from("PING\r\n".repeat(300_000))
-    within(3000, () => expect(decodeChunks([sent]).requests.length).toBe(300_000))
+  it("for 600,000 inline commands in one chunk", () => {
+    const sent = Buffer.from("PING\r\n".repeat(600_000))
+    within(4000, () => expect(decodeChunks([sent]).requests.length).toBe(600_000))
   })
 
   it("for 30,000 quoted inline commands in one chunk", () => {

@@ -76,8 +76,8 @@ const argument = (random: Below): Buffer => {
   if (kind < 10) return Buffer.from(["\r\n", "$3\r\n", "*1\r\n", "\r", "\n", '"', "'"][random(7)]!)
   if (kind < 80) return bytes(random, random(12))
   if (kind < 97) return bytes(random, random(200))
-  if (kind < 99) return bytes(random, random(20_000))
-  return bytes(random, 60_000 + random(200_000))
+  if (kind < 99 || random(10) > 0) return bytes(random, random(5000))
+  return bytes(random, 60_000 + random(50_000))
 }
 
 const WORD = "abcXYZ0123456789:_-$*+"
@@ -126,7 +126,7 @@ export const randomRequests = (
       requests.push(made.request)
       sent.push(made.sent)
     } else {
-      const length = kind === 7 ? 1 + random(400) : 1 + random(6)
+      const length = kind === 7 && random(4) === 0 ? 1 + random(400) : 1 + random(6)
       const request = Array.from({ length }, () => argument(random))
       requests.push(request)
       sent.push(encodeCommand(request))
