@@ -10,10 +10,12 @@ import type { CommandRecord } from "./record.js"
 import { scriptingCommands } from "./scripting.js"
 import { serverCommands } from "./server.js"
 import { stringCommands } from "./string.js"
+import { stringNumberCommands } from "./stringNumber.js"
 import { stringRangeCommands } from "./stringRange.js"
 
 export const commandRecords: ReadonlyArray<CommandRecord> = [
   ...stringCommands,
+  ...stringNumberCommands,
   ...stringRangeCommands,
   ...genericCommands,
   ...databaseCommands,

@@ -14,14 +14,14 @@
 import { BATCH_COMMANDS_MAX, type ByteSource, CommandBatch } from "../resp/batch.js"
 import { ReplyWriter } from "../resp/writer.js"
 import { type Database, type Keyspace, Prefetch } from "../store/database.js"
-import * as Errors from "./errors.js"
+import { execute, noteError } from "./execute.js"
 import { Invocation } from "./invocation.js"
 import type { Wait } from "./outcome.js"
 import type { PropagationLog } from "./propagation.js"
 import type { ScriptState } from "./scripts.js"
 import type { ServerState } from "./server.js"
 import type { Session } from "./session.js"
-import { ALLOW_BUSY, type Command, type CommandTable, DENY_OOM, NO_AUTH, sameName, WRITE } from "./table.js"
+import { type Command, type CommandTable, sameName } from "./table.js"
 
 /** From so many commands on, a batch's loads are grouped. */
 const GROUP_COMMANDS_MIN = 4
@@ -32,9 +32,6 @@ const HELD_BYTES_MAX = 64 * 1024
 
 /** What an error reply begins with. */
 const ERROR_REPLY = 45
-
-/** First words of HTTP requests that Redis closes the connection for. */
-const SECURITY_NAMES: ReadonlySet<string> = new Set(["post", "host:"])
 
 /** Replies of one session that wait to be sent: [start, end) of the writer's buffer. */
 export interface Delivery {
@@ -184,7 +181,7 @@ export class Engine {
     this.reply.protocol = session.protocol
     write(this.reply)
     if (this.reply.length > start && this.reply.buffer[start] === ERROR_REPLY)
-      this.noteError(this.reply, start)
+      noteError(this, this.reply, start)
     this.muteReply(session, start)
     this.deliver(session, start, 1)
     this.resume(session)
@@ -196,7 +193,7 @@ export class Engine {
     const start = batch.argStart[batch.first[index]!]!
     const command = this.table.find(source.bytes, start, batch.argLength[batch.first[index]!]!)
     invocation.point(batch, index, session)
-    return this.execute(invocation, command)
+    return execute(this, invocation, command)
   }
 
   /** Sends replies that wait for the AOF, once it has taken what they depend on. */
@@ -336,7 +333,7 @@ export class Engine {
     for (let i = 0; i < size; i++) {
       const before = reply.length
       invocation.point(batch, i, session)
-      const wait = this.execute(invocation, commands[i])
+      const wait = execute(this, invocation, commands[i])
       if (session.replies !== "on") this.muteReply(session, before)
       if (wait !== undefined) {
         session.waiting = true
@@ -382,110 +379,6 @@ export class Engine {
       prefetch.hashes[count++] = hash
     }
     keyspace.prefetch(database, prefetch, count)
-  }
-
-  private execute(invocation: Invocation, command: Command | undefined): Wait | undefined {
-    const { session } = invocation
-    this.stats.commands++
-    session.commands++
-    if (command === undefined) {
-      this.failUnknown(invocation)
-      return undefined
-    }
-    invocation.command = command
-    let target = command
-    if (command.subcommands !== undefined && invocation.argc > 1) {
-      const sub = command.subcommands.get(invocation.text(1).toLowerCase())
-      if (sub !== undefined) {
-        target = sub
-        invocation.command = sub
-      }
-    }
-    const { arity } = target
-    if (arity > 0 ? invocation.argc !== arity : invocation.argc < -arity) {
-      invocation.arityFailed = true
-      this.reject(target, invocation, Errors.wrongArity(target.fullName))
-      return undefined
-    }
-    const { flags } = target
-    if (!session.authenticated && (flags & NO_AUTH) === 0)
-      return this.refuse(target, invocation, Errors.NO_AUTH)
-    if (this.scripts.busy && !invocation.scripted && (flags & ALLOW_BUSY) === 0) {
-      return this.refuse(target, invocation, Errors.BUSY)
-    }
-    if ((flags & WRITE) !== 0 && this.writesRefused !== null && !this.loading) {
-      return this.refuse(target, invocation, this.writesRefused)
-    }
-    if (
-      (flags & DENY_OOM) !== 0 &&
-      this.memoryBytesMax > 0 &&
-      this.keyspace.segments.usedBytes > this.memoryBytesMax
-    ) {
-      return this.refuse(target, invocation, Errors.OUT_OF_MEMORY)
-    }
-    target.calls++
-    session.lastCommand = target.fullName
-    if (target.handler === undefined) {
-      const name = invocation.argc > 1 ? invocation.text(1) : ""
-      this.reject(target, invocation, Errors.unknownSubcommand(name, command.name.toUpperCase()))
-      return undefined
-    }
-    return this.runHandler(target, invocation)
-  }
-
-  private runHandler(command: Command, invocation: Invocation): Wait | undefined {
-    const before = invocation.reply.length
-    try {
-      const outcome = command.handler!(invocation)
-      if (invocation.failed) {
-        command.failed++
-        this.noteError(invocation.reply, before)
-      }
-      return outcome === undefined ? undefined : (outcome as Wait)
-    } catch (cause) {
-      // a bug (or memory that ran out): the client is told, whatever was written of a reply is taken back
-      invocation.reply.length = before
-      invocation.reply.error(cause instanceof RangeError ? "OOM out of memory" : "ERR internal error")
-      this.noteError(invocation.reply, before)
-      this.hooks.onDefect(command.fullName, cause)
-      return undefined
-    }
-  }
-
-  private refuse(command: Command, invocation: Invocation, error: Uint8Array): undefined {
-    const before = invocation.reply.length
-    command.rejected++
-    invocation.fail(error)
-    this.noteError(invocation.reply, before)
-  }
-
-  private reject(command: Command, invocation: Invocation, error: string): void {
-    const before = invocation.reply.length
-    command.rejected++
-    invocation.failText(error)
-    this.noteError(invocation.reply, before)
-  }
-
-  private failUnknown(invocation: Invocation): void {
-    const args: Array<string> = []
-    for (let i = 1; i < invocation.argc && i < 32; i++) args.push(invocation.text(i))
-    const before = invocation.reply.length
-    const name = invocation.text(0)
-    if (SECURITY_NAMES.has(name.toLowerCase())) {
-      // HTTP: somebody makes a browser talk to the server
-      const { session } = invocation
-      session.closing = true
-      this.server.host.log("warning", `Possible SECURITY ATTACK detected from ${session.address}: ${name}`)
-      return
-    }
-    invocation.failText(Errors.unknownCommand(name, args))
-    this.noteError(invocation.reply, before)
-  }
-
-  /** Counts the error reply that begins at `start`. */
-  private noteError(reply: ReplyWriter, start: number): void {
-    this.stats.errorReplies++
-    this.server.noteError(reply.buffer, start, reply.length)
   }
 
   /** CLIENT REPLY OFF and SKIP: takes back what was written since `start`. */

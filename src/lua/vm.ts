@@ -42,6 +42,9 @@ const latin1 = (bytes: Uint8Array | null): string =>
   bytes === null ? "" : Buffer.from(bytes).toString("latin1")
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"))
 
+/** How 5.3 names the value that an operation failed on; 5.1 puts the name first. */
+const VARIABLE_INFO = /(attempt to \w+) a (\w+) value \((local|global|field|upvalue|method) '([^']*)'\)/
+
 export class LuaVm {
   private readonly state: LuaState
   /** Compiled scripts by SHA1: references in the registry. */
@@ -163,6 +166,7 @@ export class LuaVm {
     } else if (lua.lua_type(L, -1) === lua.LUA_TSTRING || lua.lua_type(L, -1) === lua.LUA_TNUMBER) {
       message = `ERR ${latin1(lua.lua_tolstring(L, -1))}`
     } else message = "ERR (error object is not a string)"
+    message = message.replace(VARIABLE_INFO, "$1 $3 '$4' (a $2 value)")
     where = where === "" ? "" : ` script: ${this.sha}, on ${where}.`
     return `${message}${where}`
   }

@@ -247,7 +247,7 @@ const scripts = [
   "return redis.call('SET',KEYS[1],1e15)",
   "return redis.call('SET',KEYS[1],2^53)",
   "return redis.call('EVAL','return 1',0)",
-  "return redis.call('SUBSCRIBE','x')",
+  "return redis.call('SHUTDOWN','x')",
   "redis.call('SET',KEYS[1],'half'); redis.call('SET',KEYS[1])",
   "redis.call('SET',KEYS[1],'half'); error('stop')",
   "local e=redis.pcall('INCRBY',KEYS[1],'x'); return e.err",
@@ -264,7 +264,8 @@ const scripts = [
   "return 1+{}",
   "return 'a'..nil",
   "return #nil",
-  "syntax error here",
+  // a text that the parsers of Lua 5.1 and 5.3 word alike
+  "return (",
   "return (",
   "return redis.sha1hex('')",
   "return redis.sha1hex(ARGV[1] or 'x')",

@@ -9,6 +9,7 @@ import { expireCommands } from "../../src/commands/expire.js"
 import { genericCommands } from "../../src/commands/generic.js"
 import type { CommandRecord } from "../../src/commands/record.js"
 import { stringCommands } from "../../src/commands/string.js"
+import { stringNumberCommands } from "../../src/commands/stringNumber.js"
 import { stringRangeCommands } from "../../src/commands/stringRange.js"
 import { Settings } from "../../src/config/settings.js"
 import { Engine } from "../../src/dispatch/engine.js"
@@ -68,6 +69,7 @@ const host = (random: () => number): ServerHost => ({
 const table = (extra: ReadonlyArray<CommandRecord>): CommandTable =>
   new CommandTable([
     ...stringCommands,
+    ...stringNumberCommands,
     ...stringRangeCommands,
     ...genericCommands,
     ...databaseCommands,
