@@ -11,23 +11,23 @@
  *
  * @since 0.1.0
  */
-import type * as SocketServer from "@effect/platform/SocketServer";
-import * as Context from "effect/Context";
-import * as Effect from "effect/Effect";
-import * as Layer from "effect/Layer";
-import * as Option from "effect/Option";
-import * as Schema from "effect/Schema";
-import * as Aof from "./aof/Aof.js";
-import type { Settings } from "./config/settings.js";
-import * as Dispatch from "./dispatch/Dispatch.js";
-import * as RequestEngine from "./dispatch/RequestEngine.js";
-import * as ScriptActor from "./lua/ScriptActor.js";
-import * as ServerConfig from "./ServerConfig.js";
-import * as Connections from "./socket/Connections.js";
-import * as Listener from "./socket/Listener.js";
-import * as Store from "./store/Store.js";
-import * as ActiveExpiry from "./tasks/ActiveExpiry.js";
-import * as Sampler from "./tasks/Sampler.js";
+import type * as SocketServer from "@effect/platform/SocketServer"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Aof from "./aof/Aof.js"
+import type { Settings } from "./config/settings.js"
+import * as Dispatch from "./dispatch/Dispatch.js"
+import * as RequestEngine from "./dispatch/RequestEngine.js"
+import * as ScriptActor from "./lua/ScriptActor.js"
+import * as ServerConfig from "./ServerConfig.js"
+import * as Connections from "./socket/Connections.js"
+import * as Listener from "./socket/Listener.js"
+import * as Store from "./store/Store.js"
+import * as ActiveExpiry from "./tasks/ActiveExpiry.js"
+import * as Sampler from "./tasks/Sampler.js"
 
 /**
  * The server cannot listen.
@@ -35,14 +35,11 @@ import * as Sampler from "./tasks/Sampler.js";
  * @since 0.1.0
  * @category errors
  */
-export class ListenError extends Schema.TaggedError<ListenError>()(
-	"ListenError",
-	{
-		reason: Schema.Literal("AddressInUse", "NotPermitted", "Unavailable"),
-		message: Schema.String,
-		cause: Schema.optional(Schema.Defect),
-	},
-) {}
+export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
+  reason: Schema.Literal("AddressInUse", "NotPermitted", "Unavailable"),
+  message: Schema.String,
+  cause: Schema.optional(Schema.Defect)
+}) {}
 
 /**
  * A running server.
@@ -51,33 +48,29 @@ export class ListenError extends Schema.TaggedError<ListenError>()(
  * @category models
  */
 export class Server extends Context.Tag("effect-kv/Server")<
-	Server,
-	{
-		/** Where it is reached: with port 0, the port that was chosen. */
-		readonly addresses: ReadonlyArray<SocketServer.Address>;
-		/** Completes when a client has sent SHUTDOWN. The server stops when its Layer's scope closes. */
-		readonly shutdownRequested: Effect.Effect<Dispatch.ShutdownRequest>;
-	}
+  Server,
+  {
+    /** Where it is reached: with port 0, the port that was chosen. */
+    readonly addresses: ReadonlyArray<SocketServer.Address>
+    /** Completes when a client has sent SHUTDOWN. The server stops when its Layer's scope closes. */
+    readonly shutdownRequested: Effect.Effect<Dispatch.ShutdownRequest>
+  }
 >() {}
 
 /** Everything a command needs, without a door to the outside: what `Kv` and the server share. */
 export type Core =
-	| Dispatch.Dispatch
-	| RequestEngine.RequestEngine
-	| ScriptActor.ScriptActor
-	| Aof.Aof
-	| Store.Store
-	| ServerConfig.ServerConfig;
+  | Dispatch.Dispatch
+  | RequestEngine.RequestEngine
+  | ScriptActor.ScriptActor
+  | Aof.Aof
+  | Store.Store
+  | ServerConfig.ServerConfig
 
 const infrastructure = RequestEngine.layer.pipe(
-	Layer.provideMerge(Aof.layer),
-	Layer.provideMerge(Store.layer),
-);
-const tasks = Layer.mergeAll(
-	ScriptActor.layer,
-	ActiveExpiry.layer,
-	Sampler.layer,
-);
+  Layer.provideMerge(Aof.layer),
+  Layer.provideMerge(Store.layer)
+)
+const tasks = Layer.mergeAll(ScriptActor.layer, ActiveExpiry.layer, Sampler.layer)
 
 /**
  * The store with its commands, scripts, expiry and durability, in-process.
@@ -85,94 +78,85 @@ const tasks = Layer.mergeAll(
  * @since 0.1.0
  * @category layers
  */
-export const layerCore: Layer.Layer<
-	Core,
-	Aof.AofError,
-	ServerConfig.ServerConfig
-> = Dispatch.layer.pipe(
-	Layer.provideMerge(tasks),
-	Layer.provideMerge(infrastructure),
-	Layer.provideMerge(Layer.service(ServerConfig.ServerConfig)),
-);
+export const layerCore: Layer.Layer<Core, Aof.AofError, ServerConfig.ServerConfig> = Dispatch.layer.pipe(
+  Layer.provideMerge(tasks),
+  Layer.provideMerge(infrastructure),
+  Layer.provideMerge(Layer.service(ServerConfig.ServerConfig))
+)
 
 const toListenError =
-	(where: string) =>
-	({ cause }: SocketServer.SocketServerError): ListenError => {
-		const { code } = cause as NodeJS.ErrnoException;
-		if (code === "EADDRINUSE") {
-			return new ListenError({
-				reason: "AddressInUse",
-				message: `Failed listening on ${where}: Address already in use`,
-				cause,
-			});
-		}
-		if (code === "EACCES" || code === "EPERM") {
-			return new ListenError({
-				reason: "NotPermitted",
-				message: `Failed listening on ${where}: Permission denied`,
-				cause,
-			});
-		}
-		const detail = cause instanceof Error ? cause.message : String(cause);
-		return new ListenError({
-			reason: "Unavailable",
-			message: `Failed listening on ${where}: ${detail}`,
-			cause,
-		});
-	};
+  (where: string) =>
+  ({ cause }: SocketServer.SocketServerError): ListenError => {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === "EADDRINUSE") {
+      return new ListenError({
+        reason: "AddressInUse",
+        message: `Failed listening on ${where}: Address already in use`,
+        cause
+      })
+    }
+    if (code === "EACCES" || code === "EPERM") {
+      return new ListenError({
+        reason: "NotPermitted",
+        message: `Failed listening on ${where}: Permission denied`,
+        cause
+      })
+    }
+    const detail = cause instanceof Error ? cause.message : String(cause)
+    return new ListenError({
+      reason: "Unavailable",
+      message: `Failed listening on ${where}: ${detail}`,
+      cause
+    })
+  }
 
 /** One listener and its connections. */
 const layerListener = (
-	where: string,
-	options: Listener.ListenOptions,
-): Layer.Layer<
-	Connections.Connections,
-	ListenError,
-	Dispatch.Dispatch | ServerConfig.ServerConfig
-> =>
-	Connections.layer.pipe(
-		Layer.provide(Listener.layer(options)),
-		Layer.catchAll((error) => Layer.fail(toListenError(where)(error))),
-	);
+  where: string,
+  options: Listener.ListenOptions
+): Layer.Layer<Connections.Connections, ListenError, Dispatch.Dispatch | ServerConfig.ServerConfig> =>
+  Connections.layer.pipe(
+    Layer.provide(Listener.layer(options)),
+    Layer.catchAll((error) => Layer.fail(toListenError(where)(error)))
+  )
 
 /** A place to listen; an optional one may be missing on this machine. */
 interface Place {
-	readonly where: string;
-	readonly optional: boolean;
-	readonly options: Listener.ListenOptions;
+  readonly where: string
+  readonly optional: boolean
+  readonly options: Listener.ListenOptions
 }
 
-const hostOf = (address: string): string =>
-	address === "*" ? "0.0.0.0" : address === "::*" ? "::" : address;
+const hostOf = (address: string): string => (address === "*" ? "0.0.0.0" : address === "::*" ? "::" : address)
 
 /** The places that the settings ask for: every address of `bind`, and the Unix socket. Port 0 is no TCP. */
 const placesOf = (settings: Settings): ReadonlyArray<Place> => {
-	const backlog = settings.tcpBacklog;
-	const places: Array<Place> = [];
-	for (const address of settings.port === 0 ? [] : settings.bind) {
-		const optional = address.startsWith("-");
-		const host = hostOf(optional ? address.slice(1) : address);
-		const options = {
-			port: settings.port,
-			host,
-			backlog,
-			ipv6Only: host.includes(":"),
-		};
-		places.push({
-			where: `port ${settings.port} (${host})`,
-			optional,
-			options,
-		});
-	}
-	if (settings.unixsocket !== "") {
-		places.push({
-			where: settings.unixsocket,
-			optional: false,
-			options: { path: settings.unixsocket, backlog },
-		});
-	}
-	return places;
-};
+  const backlog = settings.tcpBacklog
+  const places: Array<Place> = []
+  for (const address of settings.port === 0 ? [] : settings.bind) {
+    const optional = address.startsWith("-")
+    const host = hostOf(optional ? address.slice(1) : address)
+    const options = {
+      port: settings.port,
+      host,
+      backlog,
+      ipv6Only: host.includes(":")
+    }
+    places.push({
+      where: `port ${settings.port} (${host})`,
+      optional,
+      options
+    })
+  }
+  if (settings.unixsocket !== "") {
+    places.push({
+      where: settings.unixsocket,
+      optional: false,
+      options: { path: settings.unixsocket, backlog }
+    })
+  }
+  return places
+}
 
 /**
  * Where a server listens. Without any, where the settings say (`port`, `bind`, `unixsocket`).
@@ -181,29 +165,29 @@ const placesOf = (settings: Settings): ReadonlyArray<Place> => {
  * @category models
  */
 export interface ListenOptions {
-	/** The TCP port; 0 has the system choose one: `Server.addresses` tells which. */
-	readonly port?: number;
-	/** The address to listen on; 127.0.0.1 unless told. */
-	readonly host?: string;
-	/** The path of a Unix socket, instead of a port. */
-	readonly path?: string;
+  /** The TCP port; 0 has the system choose one: `Server.addresses` tells which. */
+  readonly port?: number
+  /** The address to listen on; 127.0.0.1 unless told. */
+  readonly host?: string
+  /** The path of a Unix socket, instead of a port. */
+  readonly path?: string
 }
 
 const placeOf = (options: ListenOptions): Place => {
-	if (options.path !== undefined)
-		return {
-			where: options.path,
-			optional: false,
-			options: { path: options.path },
-		};
-	const host = options.host ?? "127.0.0.1";
-	const port = options.port ?? 6379;
-	return {
-		where: `port ${port} (${host})`,
-		optional: false,
-		options: { host, port },
-	};
-};
+  if (options.path !== undefined)
+    return {
+      where: options.path,
+      optional: false,
+      options: { path: options.path }
+    }
+  const host = options.host ?? "127.0.0.1"
+  const port = options.port ?? 6379
+  return {
+    where: `port ${port} (${host})`,
+    optional: false,
+    options: { host, port }
+  }
+}
 
 /**
  * Serves a store to Redis clients. Give it `Kv.layer` (or `layerCore`): the same data are in-process and on the wire.
@@ -212,37 +196,24 @@ const placeOf = (options: ListenOptions): Place => {
  * @category layers
  */
 export const layer = (
-	options?: ListenOptions,
-): Layer.Layer<
-	Server,
-	ListenError,
-	Dispatch.Dispatch | ServerConfig.ServerConfig
-> =>
-	Layer.scoped(
-		Server,
-		Effect.gen(function* () {
-			const settings = yield* ServerConfig.ServerConfig;
-			const { shutdownRequested } = yield* Dispatch.Dispatch;
-			const scope = yield* Effect.scope;
-			const addresses: Array<SocketServer.Address> = [];
-			for (const place of options === undefined
-				? placesOf(settings)
-				: [placeOf(options)]) {
-				const listening = Layer.buildWithScope(
-					layerListener(place.where, place.options),
-					scope,
-				);
-				const context = yield* place.optional
-					? Effect.option(listening)
-					: Effect.map(listening, Option.some);
-				if (Option.isSome(context))
-					addresses.push(
-						Context.get(context.value, Connections.Connections).address,
-					);
-			}
-			return Server.of({ addresses, shutdownRequested });
-		}),
-	);
+  options?: ListenOptions
+): Layer.Layer<Server, ListenError, Dispatch.Dispatch | ServerConfig.ServerConfig> =>
+  Layer.scoped(
+    Server,
+    Effect.gen(function* () {
+      const settings = yield* ServerConfig.ServerConfig
+      const { shutdownRequested } = yield* Dispatch.Dispatch
+      const scope = yield* Effect.scope
+      const addresses: Array<SocketServer.Address> = []
+      for (const place of options === undefined ? placesOf(settings) : [placeOf(options)]) {
+        const listening = Layer.buildWithScope(layerListener(place.where, place.options), scope)
+        const context = yield* place.optional ? Effect.option(listening) : Effect.map(listening, Option.some)
+        if (Option.isSome(context))
+          addresses.push(Context.get(context.value, Connections.Connections).address)
+      }
+      return Server.of({ addresses, shutdownRequested })
+    })
+  )
 
 /**
  * The whole server with these settings, as the executable runs it.
@@ -250,13 +221,8 @@ export const layer = (
  * @since 0.1.0
  * @category layers
  */
-export const layerSettings = (
-	settings: Settings,
-): Layer.Layer<Server | Core, ListenError | Aof.AofError> =>
-	layer().pipe(
-		Layer.provideMerge(layerCore),
-		Layer.provideMerge(ServerConfig.layerSettings(settings)),
-	);
+export const layerSettings = (settings: Settings): Layer.Layer<Server | Core, ListenError | Aof.AofError> =>
+  layer().pipe(Layer.provideMerge(layerCore), Layer.provideMerge(ServerConfig.layerSettings(settings)))
 
 /**
  * Runs a server until a client sends SHUTDOWN, or the fiber is interrupted (SIGTERM, SIGINT): both take the same way
@@ -264,22 +230,16 @@ export const layerSettings = (
  *
  * @since 0.1.0
  */
-export const main = (
-	settings: Settings,
-): Effect.Effect<void, ListenError | Aof.AofError> =>
-	Effect.gen(function* () {
-		const server = yield* Server;
-		yield* Effect.logInfo("Server initialized");
-		yield* Effect.logInfo("Ready to accept connections");
-		yield* server.shutdownRequested;
-		yield* Effect.logWarning("User requested shutdown...");
-	}).pipe(
-		Effect.onInterrupt(() =>
-			Effect.logWarning("Received a signal, scheduling shutdown..."),
-		),
-		Effect.provide(layerSettings(settings)),
-		Effect.tapError((error) => Effect.logWarning(error.message)),
-		Effect.ensuring(
-			Effect.logWarning("effect-kv is now ready to exit, bye bye..."),
-		),
-	);
+export const main = (settings: Settings): Effect.Effect<void, ListenError | Aof.AofError> =>
+  Effect.gen(function* () {
+    const server = yield* Server
+    yield* Effect.logInfo("Server initialized")
+    yield* Effect.logInfo("Ready to accept connections")
+    yield* server.shutdownRequested
+    yield* Effect.logWarning("User requested shutdown...")
+  }).pipe(
+    Effect.onInterrupt(() => Effect.logWarning("Received a signal, scheduling shutdown...")),
+    Effect.provide(layerSettings(settings)),
+    Effect.tapError((error) => Effect.logWarning(error.message)),
+    Effect.ensuring(Effect.logWarning("effect-kv is now ready to exit, bye bye..."))
+  )

@@ -6,21 +6,16 @@
  *
  * @since 0.1.0
  */
-import * as fs from "node:fs";
-import * as path from "node:path";
-import * as Context from "effect/Context";
-import * as Effect from "effect/Effect";
-import * as Layer from "effect/Layer";
-import { find } from "./config/directives.js";
-import type { LogLevel, ProtectedAction, SavePoint } from "./config/fields.js";
-import { nodeHost } from "./config/host.js";
-import {
-	type ConfigEntry,
-	ConfigError,
-	encodeBytes,
-	systemErrorText,
-} from "./config/parse.js";
-import { Settings } from "./config/settings.js";
+import * as fs from "node:fs"
+import * as path from "node:path"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { find } from "./config/directives.js"
+import type { LogLevel, ProtectedAction, SavePoint } from "./config/fields.js"
+import { nodeHost } from "./config/host.js"
+import { type ConfigEntry, ConfigError, encodeBytes, systemErrorText } from "./config/parse.js"
+import { Settings } from "./config/settings.js"
 
 /**
  * The settings in force.
@@ -28,10 +23,7 @@ import { Settings } from "./config/settings.js";
  * @since 0.1.0
  * @category models
  */
-export class ServerConfig extends Context.Tag("effect-kv/ServerConfig")<
-	ServerConfig,
-	Settings
->() {}
+export class ServerConfig extends Context.Tag("effect-kv/ServerConfig")<ServerConfig, Settings>() {}
 
 /**
  * The options a program sets most, typed. Whatever is left out has Redis's default. Amounts of memory are
@@ -41,66 +33,66 @@ export class ServerConfig extends Context.Tag("effect-kv/ServerConfig")<
  * @category models
  */
 export interface ServerOptions {
-	/** The TCP port; 0 is no TCP. Defaults to 6379. */
-	readonly port: number;
-	/** The addresses to listen on; one that begins with "-" may be missing. Defaults to all. */
-	readonly bind: string | ReadonlyArray<string>;
-	/** The path of a Unix socket to listen on. Defaults to none. */
-	readonly unixsocket: string;
-	/** How many clients may be connected at once. Defaults to 10000. */
-	readonly maxclients: number;
-	/** Seconds after which an idle client is closed; 0 is never, the default. */
-	readonly timeout: number;
-	/** Seconds between TCP keep-alive probes. Defaults to 300. */
-	readonly tcpKeepalive: number;
-	/** The queue of connections not accepted yet. Defaults to 511. */
-	readonly tcpBacklog: number;
-	/** Whether a server without a password refuses clients of other machines. Defaults to true. */
-	readonly protectedMode: boolean;
-	/** The password of the default user. Defaults to none. */
-	readonly requirepass: string;
-	/** How many databases SELECT may choose from. Defaults to 16. */
-	readonly databases: number;
-	/** Where data files are; made when it is not there. Defaults to the working directory. */
-	readonly dir: string;
-	/** Whether every write is also appended to a file. Defaults to false. */
-	readonly appendonly: boolean;
-	/** When that file is forced to disk. Defaults to "everysec". */
-	readonly appendfsync: "always" | "everysec" | "no";
-	/** The directory under `dir` for append-only files. Defaults to "appendonlydir". */
-	readonly appenddirname: string;
-	/** The first part of their names. Defaults to "appendonly.aof". */
-	readonly appendfilename: string;
-	/** Whether a file cut off in the middle of a command is loaded up to there. Defaults to true. */
-	readonly aofLoadTruncated: boolean;
-	/** When to take snapshots: points, or text such as "900 1 60 1000". Defaults to none. */
-	readonly save: string | ReadonlyArray<SavePoint>;
-	/** The memory data may take; 0 is no limit, the default. */
-	readonly maxmemory: number | string;
-	/** The largest argument of a command. Defaults to 512 MB. */
-	readonly protoMaxBulkLen: number | string;
-	/** The most a client's unread command may take. Defaults to 1 GB. */
-	readonly clientQueryBufferLimit: number | string;
-	/** What waiting replies may take: "class hard soft seconds", repeated. */
-	readonly clientOutputBufferLimit: string;
-	/** Milliseconds after which a script makes other clients get BUSY. Defaults to 5000. */
-	readonly busyReplyThreshold: number;
-	/** What is logged. Defaults to "notice". */
-	readonly loglevel: LogLevel;
-	/** The log's file; "" is standard output, the default. */
-	readonly logfile: string;
-	/** A file for the process's id. Defaults to none. */
-	readonly pidfile: string;
-	/** Background passes a second. Defaults to 10. */
-	readonly hz: number;
-	/** Seconds a shutdown waits for replicas. Defaults to 10. */
-	readonly shutdownTimeout: number;
-	/** Who may use DEBUG. Defaults to "no". */
-	readonly enableDebugCommand: ProtectedAction;
-	/** Who may change `dir` and the like by CONFIG SET. Defaults to "no". */
-	readonly enableProtectedConfigs: ProtectedAction;
-	/** Any other directive of redis.conf by its name: `{ "maxmemory-policy": "allkeys-lru" }`. */
-	readonly directives: Readonly<Record<string, string>>;
+  /** The TCP port; 0 is no TCP. Defaults to 6379. */
+  readonly port: number
+  /** The addresses to listen on; one that begins with "-" may be missing. Defaults to all. */
+  readonly bind: string | ReadonlyArray<string>
+  /** The path of a Unix socket to listen on. Defaults to none. */
+  readonly unixsocket: string
+  /** How many clients may be connected at once. Defaults to 10000. */
+  readonly maxclients: number
+  /** Seconds after which an idle client is closed; 0 is never, the default. */
+  readonly timeout: number
+  /** Seconds between TCP keep-alive probes. Defaults to 300. */
+  readonly tcpKeepalive: number
+  /** The queue of connections not accepted yet. Defaults to 511. */
+  readonly tcpBacklog: number
+  /** Whether a server without a password refuses clients of other machines. Defaults to true. */
+  readonly protectedMode: boolean
+  /** The password of the default user. Defaults to none. */
+  readonly requirepass: string
+  /** How many databases SELECT may choose from. Defaults to 16. */
+  readonly databases: number
+  /** Where data files are; made when it is not there. Defaults to the working directory. */
+  readonly dir: string
+  /** Whether every write is also appended to a file. Defaults to false. */
+  readonly appendonly: boolean
+  /** When that file is forced to disk. Defaults to "everysec". */
+  readonly appendfsync: "always" | "everysec" | "no"
+  /** The directory under `dir` for append-only files. Defaults to "appendonlydir". */
+  readonly appenddirname: string
+  /** The first part of their names. Defaults to "appendonly.aof". */
+  readonly appendfilename: string
+  /** Whether a file cut off in the middle of a command is loaded up to there. Defaults to true. */
+  readonly aofLoadTruncated: boolean
+  /** When to take snapshots: points, or text such as "900 1 60 1000". Defaults to none. */
+  readonly save: string | ReadonlyArray<SavePoint>
+  /** The memory data may take; 0 is no limit, the default. */
+  readonly maxmemory: number | string
+  /** The largest argument of a command. Defaults to 512 MB. */
+  readonly protoMaxBulkLen: number | string
+  /** The most a client's unread command may take. Defaults to 1 GB. */
+  readonly clientQueryBufferLimit: number | string
+  /** What waiting replies may take: "class hard soft seconds", repeated. */
+  readonly clientOutputBufferLimit: string
+  /** Milliseconds after which a script makes other clients get BUSY. Defaults to 5000. */
+  readonly busyReplyThreshold: number
+  /** What is logged. Defaults to "notice". */
+  readonly loglevel: LogLevel
+  /** The log's file; "" is standard output, the default. */
+  readonly logfile: string
+  /** A file for the process's id. Defaults to none. */
+  readonly pidfile: string
+  /** Background passes a second. Defaults to 10. */
+  readonly hz: number
+  /** Seconds a shutdown waits for replicas. Defaults to 10. */
+  readonly shutdownTimeout: number
+  /** Who may use DEBUG. Defaults to "no". */
+  readonly enableDebugCommand: ProtectedAction
+  /** Who may change `dir` and the like by CONFIG SET. Defaults to "no". */
+  readonly enableProtectedConfigs: ProtectedAction
+  /** Any other directive of redis.conf by its name: `{ "maxmemory-policy": "allkeys-lru" }`. */
+  readonly directives: Readonly<Record<string, string>>
 }
 
 /**
@@ -111,62 +103,40 @@ export interface ServerOptions {
  * @category constructors
  */
 export const entriesOf = ({
-	directives = {},
-	...options
+  directives = {},
+  ...options
 }: Partial<ServerOptions>): ReadonlyArray<ConfigEntry> => {
-	const entry = (name: string, args: ReadonlyArray<string>): ConfigEntry => ({
-		name,
-		args: args.map(encodeBytes),
-		file: "the options",
-		line: 0,
-		text: encodeBytes(
-			find(name)?.sensitive === true
-				? `${name} …`
-				: `${name} ${args.join(" ")}`,
-		),
-	});
-	const typed = Object.entries(options).flatMap(([option, value]) => {
-		if (value === undefined) return [];
-		const name = option.replace(
-			/[A-Z]/g,
-			(letter) => "-" + letter.toLowerCase(),
-		);
-		return [entry(name, textsOf(value))];
-	});
-	return [
-		...typed,
-		...Object.entries(directives).map(([name, value]) =>
-			entry(name.toLowerCase(), [value]),
-		),
-	];
-};
+  const entry = (name: string, args: ReadonlyArray<string>): ConfigEntry => ({
+    name,
+    args: args.map(encodeBytes),
+    file: "the options",
+    line: 0,
+    text: encodeBytes(find(name)?.sensitive === true ? `${name} …` : `${name} ${args.join(" ")}`)
+  })
+  const typed = Object.entries(options).flatMap(([option, value]) => {
+    if (value === undefined) return []
+    const name = option.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase())
+    return [entry(name, textsOf(value))]
+  })
+  return [...typed, ...Object.entries(directives).map(([name, value]) => entry(name.toLowerCase(), [value]))]
+}
 
 const textsOf = (
-	value:
-		| string
-		| number
-		| boolean
-		| ReadonlyArray<string>
-		| ReadonlyArray<SavePoint>,
+  value: string | number | boolean | ReadonlyArray<string> | ReadonlyArray<SavePoint>
 ): ReadonlyArray<string> => {
-	if (typeof value === "boolean") return [value ? "yes" : "no"];
-	if (typeof value !== "object") return [String(value)];
-	const texts = value.flatMap((one) =>
-		typeof one === "string"
-			? [one]
-			: [String(one.seconds), String(one.changes)],
-	);
-	return texts.length === 0 ? [""] : texts;
-};
+  if (typeof value === "boolean") return [value ? "yes" : "no"]
+  if (typeof value !== "object") return [String(value)]
+  const texts = value.flatMap((one) =>
+    typeof one === "string" ? [one] : [String(one.seconds), String(one.changes)]
+  )
+  return texts.length === 0 ? [""] : texts
+}
 
 const attempt = (make: () => Settings): Effect.Effect<Settings, ConfigError> =>
-	Effect.try({
-		try: make,
-		catch: (error) =>
-			error instanceof ConfigError
-				? error
-				: new ConfigError(systemErrorText(error)),
-	});
+  Effect.try({
+    try: make,
+    catch: (error) => (error instanceof ConfigError ? error : new ConfigError(systemErrorText(error)))
+  })
 
 /**
  * Settings from typed options.
@@ -174,14 +144,11 @@ const attempt = (make: () => Settings): Effect.Effect<Settings, ConfigError> =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-	options: Partial<ServerOptions> = {},
-): Effect.Effect<Settings, ConfigError> =>
-	attempt(() => {
-		if (options.dir !== undefined)
-			fs.mkdirSync(path.resolve(options.dir), { recursive: true });
-		return Settings.make(entriesOf(options), nodeHost());
-	});
+export const make = (options: Partial<ServerOptions> = {}): Effect.Effect<Settings, ConfigError> =>
+  attempt(() => {
+    if (options.dir !== undefined) fs.mkdirSync(path.resolve(options.dir), { recursive: true })
+    return Settings.make(entriesOf(options), nodeHost())
+  })
 
 /**
  * The settings of typed options.
@@ -194,10 +161,8 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
-	options: Partial<ServerOptions> = {},
-): Layer.Layer<ServerConfig, ConfigError> =>
-	Layer.effect(ServerConfig, make(options));
+export const layer = (options: Partial<ServerOptions> = {}): Layer.Layer<ServerConfig, ConfigError> =>
+  Layer.effect(ServerConfig, make(options))
 
 /**
  * The settings of EFFECT_KV_<DIRECTIVE> environment variables, such as EFFECT_KV_PORT=7000; typed options
@@ -206,18 +171,16 @@ export const layer = (
  * @since 0.1.0
  * @category layers
  */
-export const layerFromEnv = (
-	options: Partial<ServerOptions> = {},
-): Layer.Layer<ServerConfig, ConfigError> =>
-	Layer.effect(
-		ServerConfig,
-		Effect.flatMap(make(options), (settings) =>
-			attempt(() => {
-				settings.fromEnvironment(process.env);
-				return settings;
-			}),
-		),
-	);
+export const layerFromEnv = (options: Partial<ServerOptions> = {}): Layer.Layer<ServerConfig, ConfigError> =>
+  Layer.effect(
+    ServerConfig,
+    Effect.flatMap(make(options), (settings) =>
+      attempt(() => {
+        settings.fromEnvironment(process.env)
+        return settings
+      })
+    )
+  )
 
 /**
  * Settings that exist already: those the command line made, or those of a test.
@@ -226,4 +189,4 @@ export const layerFromEnv = (
  * @category layers
  */
 export const layerSettings = (settings: Settings): Layer.Layer<ServerConfig> =>
-	Layer.succeed(ServerConfig, settings);
+  Layer.succeed(ServerConfig, settings)

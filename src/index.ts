@@ -5,12 +5,12 @@
  */
 
 /** The in-process client and its store. */
-export * as Kv from "./Kv.js";
+export * as Kv from "./Kv.js"
 /** The Stream face of the request decoder. */
-export * as RespDecoder from "./resp/RespDecoder.js";
+export * as RespDecoder from "./resp/RespDecoder.js"
 /** The server: the store on a port. */
-export * as Server from "./Server.js";
+export * as Server from "./Server.js"
 /** The settings, as a service. */
-export * as ServerConfig from "./ServerConfig.js";
+export * as ServerConfig from "./ServerConfig.js"
 /** The store's Refs and keyspace. */
-export * as Store from "./store/Store.js";
+export * as Store from "./store/Store.js"

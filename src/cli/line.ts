@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { LogLevel } from "../config/fields.js";
+import type { LogLevel } from "../config/fields.js"
 
 /**
  * What a message can be; `nothing` is only a filter.
@@ -13,37 +13,18 @@ import type { LogLevel } from "../config/fields.js";
  * @since 0.1.0
  * @category models
  */
-export type Severity = Exclude<LogLevel, "nothing">;
+export type Severity = Exclude<LogLevel, "nothing">
 
-const severities: ReadonlyArray<LogLevel> = [
-	"debug",
-	"verbose",
-	"notice",
-	"warning",
-	"nothing",
-];
+const severities: ReadonlyArray<LogLevel> = ["debug", "verbose", "notice", "warning", "nothing"]
 
 const marks: Readonly<Record<Severity, string>> = {
-	debug: ".",
-	verbose: "-",
-	notice: "*",
-	warning: "#",
-};
+  debug: ".",
+  verbose: "-",
+  notice: "*",
+  warning: "#"
+}
 
-const months = [
-	"Jan",
-	"Feb",
-	"Mar",
-	"Apr",
-	"May",
-	"Jun",
-	"Jul",
-	"Aug",
-	"Sep",
-	"Oct",
-	"Nov",
-	"Dec",
-];
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 /**
  * Whether a message of this severity is to be logged under this `loglevel`.
@@ -52,10 +33,9 @@ const months = [
  * @category lines
  */
 export const isLogged = (severity: Severity, loglevel: LogLevel): boolean =>
-	severities.indexOf(severity) >= severities.indexOf(loglevel);
+  severities.indexOf(severity) >= severities.indexOf(loglevel)
 
-const padded = (number: number, digits: number): string =>
-	String(number).padStart(digits, "0");
+const padded = (number: number, digits: number): string => String(number).padStart(digits, "0")
 
 /**
  * One line, with its line end.
@@ -65,13 +45,13 @@ const padded = (number: number, digits: number): string =>
  * @category lines
  */
 export const formatLine = (
-	severity: Severity,
-	message: string,
-	date: Date,
-	pid: number,
-	role: "M" | "S",
+  severity: Severity,
+  message: string,
+  date: Date,
+  pid: number,
+  role: "M" | "S"
 ): string => {
-	const day = `${padded(date.getDate(), 2)} ${months[date.getMonth()]} ${date.getFullYear()}`;
-	const time = `${padded(date.getHours(), 2)}:${padded(date.getMinutes(), 2)}:${padded(date.getSeconds(), 2)}`;
-	return `${pid}:${role} ${day} ${time}.${padded(date.getMilliseconds(), 3)} ${marks[severity]} ${message}\n`;
-};
+  const day = `${padded(date.getDate(), 2)} ${months[date.getMonth()]} ${date.getFullYear()}`
+  const time = `${padded(date.getHours(), 2)}:${padded(date.getMinutes(), 2)}:${padded(date.getSeconds(), 2)}`
+  return `${pid}:${role} ${day} ${time}.${padded(date.getMilliseconds(), 3)} ${marks[severity]} ${message}\n`
+}

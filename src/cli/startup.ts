@@ -6,16 +6,11 @@
  *
  * @since 0.1.0
  */
-import * as path from "node:path";
-import {
-	type ConfigEntry,
-	type FileAccess,
-	parseConfiguration,
-	readConfiguration,
-} from "../config/parse.js";
-import { Settings, type SettingsHost } from "../config/settings.js";
-import { redisVersion, version } from "../config/version.js";
-import type { Invocation } from "./arguments.js";
+import * as path from "node:path"
+import { type ConfigEntry, type FileAccess, parseConfiguration, readConfiguration } from "../config/parse.js"
+import { Settings, type SettingsHost } from "../config/settings.js"
+import { redisVersion, version } from "../config/version.js"
+import type { Invocation } from "./arguments.js"
 
 /**
  * What start-up needs of the machine.
@@ -24,11 +19,11 @@ import type { Invocation } from "./arguments.js";
  * @category models
  */
 export interface StartupHost {
-	readonly files: FileAccess;
-	readonly settings: SettingsHost;
-	readonly env: Readonly<Record<string, string | undefined>>;
-	/** All of standard input, as latin1; read only when the command line says "-". */
-	readonly readStandardInput: () => string;
+  readonly files: FileAccess
+  readonly settings: SettingsHost
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** All of standard input, as latin1; read only when the command line says "-". */
+  readonly readStandardInput: () => string
 }
 
 /**
@@ -39,33 +34,23 @@ export interface StartupHost {
  * @category starting
  */
 export const settingsOf = (
-	{
-		configFile,
-		options,
-		standardInput,
-	}: Extract<Invocation, { readonly task: "run" }>,
-	host: StartupHost,
+  { configFile, options, standardInput }: Extract<Invocation, { readonly task: "run" }>,
+  host: StartupHost
 ): Settings => {
-	const settings = Settings.make([], host.settings);
-	settings.fromEnvironment(host.env);
-	const entries: Array<ConfigEntry> = [];
-	if (configFile !== null) {
-		settings.configFile = path.resolve(host.files.cwd, configFile);
-		entries.push(...readConfiguration(configFile, host.files));
-	}
-	if (standardInput) {
-		entries.push(
-			...parseConfiguration(
-				host.readStandardInput(),
-				"standard input",
-				host.files,
-			),
-		);
-	}
-	entries.push(...parseConfiguration(options, "the command line", host.files));
-	settings.load(entries);
-	return settings;
-};
+  const settings = Settings.make([], host.settings)
+  settings.fromEnvironment(host.env)
+  const entries: Array<ConfigEntry> = []
+  if (configFile !== null) {
+    settings.configFile = path.resolve(host.files.cwd, configFile)
+    entries.push(...readConfiguration(configFile, host.files))
+  }
+  if (standardInput) {
+    entries.push(...parseConfiguration(host.readStandardInput(), "standard input", host.files))
+  }
+  entries.push(...parseConfiguration(options, "the command line", host.files))
+  settings.load(entries)
+  return settings
+}
 
 /**
  * The line of `--version`.
@@ -74,7 +59,7 @@ export const settingsOf = (
  * @category texts
  */
 export const versionLine = (nodeVersion: string): string =>
-	`effect-kv v=${version} (Redis ${redisVersion} compatible) node=${nodeVersion} bits=64`;
+  `effect-kv v=${version} (Redis ${redisVersion} compatible) node=${nodeVersion} bits=64`
 
 /**
  * What the log says before the server starts, in order. The pid is in the form that tools written for
@@ -84,44 +69,43 @@ export const versionLine = (nodeVersion: string): string =>
  * @category texts
  */
 export const greeting = (
-	settings: Settings,
-	pid: number,
+  settings: Settings,
+  pid: number
 ): ReadonlyArray<{
-	readonly severity: "notice" | "warning";
-	readonly message: string;
+  readonly severity: "notice" | "warning"
+  readonly message: string
 }> => {
-	const lines: Array<{ severity: "notice" | "warning"; message: string }> = [
-		{
-			severity: "notice",
-			message: "oO0OoO0OoO0Oo effect-kv is starting oO0OoO0OoO0Oo",
-		},
-		{
-			severity: "notice",
-			message: `version=${version}, Redis version=${redisVersion}, port=${settings.port}, PID: ${pid}`,
-		},
-		settings.configFile === ""
-			? {
-					severity: "notice",
-					message:
-						"No configuration file: defaults, environment and arguments are in force",
-				}
-			: {
-					severity: "notice",
-					message: `Configuration loaded from ${settings.configFile}`,
-				},
-	];
-	const inert = settings.inert();
-	if (inert.length > 0) {
-		lines.push({
-			severity: "warning",
-			message: `Accepted, but without effect yet: ${inert.join(", ")}`,
-		});
-	}
-	if (settings.renamedCommands.length > 0) {
-		lines.push({
-			severity: "notice",
-			message: `Commands renamed: ${settings.renamedCommands.length}`,
-		});
-	}
-	return lines;
-};
+  const lines: Array<{ severity: "notice" | "warning"; message: string }> = [
+    {
+      severity: "notice",
+      message: "oO0OoO0OoO0Oo effect-kv is starting oO0OoO0OoO0Oo"
+    },
+    {
+      severity: "notice",
+      message: `version=${version}, Redis version=${redisVersion}, port=${settings.port}, PID: ${pid}`
+    },
+    settings.configFile === ""
+      ? {
+          severity: "notice",
+          message: "No configuration file: defaults, environment and arguments are in force"
+        }
+      : {
+          severity: "notice",
+          message: `Configuration loaded from ${settings.configFile}`
+        }
+  ]
+  const inert = settings.inert()
+  if (inert.length > 0) {
+    lines.push({
+      severity: "warning",
+      message: `Accepted, but without effect yet: ${inert.join(", ")}`
+    })
+  }
+  if (settings.renamedCommands.length > 0) {
+    lines.push({
+      severity: "notice",
+      message: `Commands renamed: ${settings.renamedCommands.length}`
+    })
+  }
+  return lines
+}

@@ -6,13 +6,12 @@
  *
  * @since 0.1.0
  */
-import { find, names } from "./directives.js";
-import { type ConfigEntry, ConfigError, encodeBytes } from "./parse.js";
+import { find, names } from "./directives.js"
+import { type ConfigEntry, ConfigError, encodeBytes } from "./parse.js"
 
-const prefix = "EFFECT_KV_";
+const prefix = "EFFECT_KV_"
 
-const variableOf = (name: string): string =>
-	prefix + name.toUpperCase().replaceAll("-", "_");
+const variableOf = (name: string): string => prefix + name.toUpperCase().replaceAll("-", "_")
 
 /**
  * The entries that an environment holds, in the order of their names.
@@ -23,30 +22,27 @@ const variableOf = (name: string): string =>
  * @category loading
  */
 export const environmentEntries = (
-	env: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>>
 ): ReadonlyArray<ConfigEntry> => {
-	const given = Object.keys(env).filter((variable) =>
-		variable.startsWith(prefix),
-	);
-	if (given.length === 0) return [];
-	const nameOf = new Map(names.map((name) => [variableOf(name), name]));
-	return given.sort().map((variable) => {
-		const name = nameOf.get(variable);
-		if (name === undefined) {
-			throw new ConfigError(
-				`Unknown environment variable ${variable}: ${prefix}<DIRECTIVE> takes a redis.conf directive ` +
-					"in upper case with - as _, such as EFFECT_KV_APPENDONLY=yes",
-			);
-		}
-		const value = env[variable] ?? "";
-		const text =
-			find(name)?.sensitive === true ? `${variable}=…` : `${variable}=${value}`;
-		return {
-			name,
-			args: [encodeBytes(value)],
-			file: "the environment",
-			line: 0,
-			text: encodeBytes(text),
-		};
-	});
-};
+  const given = Object.keys(env).filter((variable) => variable.startsWith(prefix))
+  if (given.length === 0) return []
+  const nameOf = new Map(names.map((name) => [variableOf(name), name]))
+  return given.sort().map((variable) => {
+    const name = nameOf.get(variable)
+    if (name === undefined) {
+      throw new ConfigError(
+        `Unknown environment variable ${variable}: ${prefix}<DIRECTIVE> takes a redis.conf directive ` +
+          "in upper case with - as _, such as EFFECT_KV_APPENDONLY=yes"
+      )
+    }
+    const value = env[variable] ?? ""
+    const text = find(name)?.sensitive === true ? `${variable}=…` : `${variable}=${value}`
+    return {
+      name,
+      args: [encodeBytes(value)],
+      file: "the environment",
+      line: 0,
+      text: encodeBytes(text)
+    }
+  })
+}

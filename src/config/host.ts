@@ -5,9 +5,9 @@
  *
  * @since 0.1.0
  */
-import * as fs from "node:fs";
-import { ConfigError, type FileAccess, systemErrorText } from "./parse.js";
-import type { SettingsHost } from "./settings.js";
+import * as fs from "node:fs"
+import { ConfigError, type FileAccess, systemErrorText } from "./parse.js"
+import type { SettingsHost } from "./settings.js"
 
 /**
  * Configuration files on this machine's disks.
@@ -16,10 +16,10 @@ import type { SettingsHost } from "./settings.js";
  * @category hosts
  */
 export const nodeFiles = (): FileAccess => ({
-	read: (file) => fs.readFileSync(file, "latin1"),
-	list: (directory) => fs.readdirSync(directory),
-	cwd: process.cwd(),
-});
+  read: (file) => fs.readFileSync(file, "latin1"),
+  list: (directory) => fs.readdirSync(directory),
+  cwd: process.cwd()
+})
 
 /**
  * This machine's directories.
@@ -28,19 +28,19 @@ export const nodeFiles = (): FileAccess => ({
  * @category hosts
  */
 export const nodeHost = (): SettingsHost => ({
-	cwd: process.cwd(),
-	directoryProblem: (directory) => {
-		try {
-			if (!fs.statSync(directory).isDirectory()) return "Not a directory";
-			fs.accessSync(directory, fs.constants.X_OK);
-			return null;
-		} catch (error) {
-			return systemErrorText(error);
-		}
-	},
-});
+  cwd: process.cwd(),
+  directoryProblem: (directory) => {
+    try {
+      if (!fs.statSync(directory).isDirectory()) return "Not a directory"
+      fs.accessSync(directory, fs.constants.X_OK)
+      return null
+    } catch (error) {
+      return systemErrorText(error)
+    }
+  }
+})
 
-const retryMs = 10;
+const retryMs = 10
 
 /**
  * All of standard input, as latin1. A pipe that its writer made non-blocking says "try again": so we do.
@@ -50,21 +50,18 @@ const retryMs = 10;
  * @category hosts
  */
 export const readStandardInput = (): string => {
-	const chunks: Array<Buffer> = [];
-	const chunk = Buffer.alloc(65536);
-	for (;;) {
-		try {
-			const bytes = fs.readSync(0, chunk);
-			if (bytes === 0) return Buffer.concat(chunks).toString("latin1");
-			chunks.push(Buffer.from(chunk.subarray(0, bytes)));
-		} catch (error) {
-			const code = error instanceof Error && "code" in error ? error.code : "";
-			if (code === "EOF") return Buffer.concat(chunks).toString("latin1");
-			if (code !== "EAGAIN")
-				throw new ConfigError(
-					`Can't read standard input: ${systemErrorText(error)}`,
-				);
-			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs);
-		}
-	}
-};
+  const chunks: Array<Buffer> = []
+  const chunk = Buffer.alloc(65536)
+  for (;;) {
+    try {
+      const bytes = fs.readSync(0, chunk)
+      if (bytes === 0) return Buffer.concat(chunks).toString("latin1")
+      chunks.push(Buffer.from(chunk.subarray(0, bytes)))
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : ""
+      if (code === "EOF") return Buffer.concat(chunks).toString("latin1")
+      if (code !== "EAGAIN") throw new ConfigError(`Can't read standard input: ${systemErrorText(error)}`)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs)
+    }
+  }
+}

@@ -7,9 +7,9 @@
  *
  * @since 0.1.0
  */
-import * as path from "node:path";
-import { matchBytes } from "../values/glob.js";
-import { redisVersion } from "./version.js";
+import * as path from "node:path"
+import { matchBytes } from "../values/glob.js"
+import { redisVersion } from "./version.js"
 
 /**
  * One directive as it was written somewhere.
@@ -18,16 +18,16 @@ import { redisVersion } from "./version.js";
  * @category models
  */
 export interface ConfigEntry {
-	/** The directive's name in lower case. */
-	readonly name: string;
-	/** What follows it, unquoted. */
-	readonly args: ReadonlyArray<string>;
-	/** Where it was written: a file's path, or words such as "the command line". */
-	readonly file: string;
-	/** Its line there, from 1; 0 where there are no lines. */
-	readonly line: number;
-	/** The line itself, trimmed. */
-	readonly text: string;
+  /** The directive's name in lower case. */
+  readonly name: string
+  /** What follows it, unquoted. */
+  readonly args: ReadonlyArray<string>
+  /** Where it was written: a file's path, or words such as "the command line". */
+  readonly file: string
+  /** Its line there, from 1; 0 where there are no lines. */
+  readonly line: number
+  /** The line itself, trimmed. */
+  readonly text: string
 }
 
 /**
@@ -37,12 +37,12 @@ export interface ConfigEntry {
  * @category models
  */
 export interface FileAccess {
-	/** A file's bytes as latin1. */
-	readonly read: (file: string) => string;
-	/** The names in a directory. */
-	readonly list: (directory: string) => ReadonlyArray<string>;
-	/** The directory that relative paths start from. */
-	readonly cwd: string;
+  /** A file's bytes as latin1. */
+  readonly read: (file: string) => string
+  /** The names in a directory. */
+  readonly list: (directory: string) => ReadonlyArray<string>
+  /** The directory that relative paths start from. */
+  readonly cwd: string
 }
 
 /**
@@ -52,38 +52,31 @@ export interface FileAccess {
  * @category errors
  */
 export class ConfigError extends Error {
-	readonly _tag = "ConfigError";
-	override readonly name = "ConfigError";
+  readonly _tag = "ConfigError"
+  override readonly name = "ConfigError"
 
-	constructor(
-		/** What is wrong, in Redis's words where it has some. */
-		readonly problem: string,
-		/** Where: a path or words such as "the environment"; null when no line is to blame. */
-		readonly file: string | null = null,
-		/** The line there, from 1; 0 where there are no lines. */
-		readonly line: number = 0,
-		/** The line's text. */
-		readonly text: string = "",
-	) {
-		const place = file === null || line === 0 ? file : `${file}, line ${line}`;
-		super(
-			place === null
-				? problem
-				: `${place}: ${problem} ('${decodeBytes(text)}')`,
-		);
-	}
+  constructor(
+    /** What is wrong, in Redis's words where it has some. */
+    readonly problem: string,
+    /** Where: a path or words such as "the environment"; null when no line is to blame. */
+    readonly file: string | null = null,
+    /** The line there, from 1; 0 where there are no lines. */
+    readonly line: number = 0,
+    /** The line's text. */
+    readonly text: string = ""
+  ) {
+    const place = file === null || line === 0 ? file : `${file}, line ${line}`
+    super(place === null ? problem : `${place}: ${problem} ('${decodeBytes(text)}')`)
+  }
 
-	/** The text for standard error: redis-server's block with the file named as well, or one line. */
-	get report(): string {
-		if (this.file === null) return `${this.problem}\n`;
-		const where =
-			this.line === 0
-				? `in ${this.file}`
-				: `at line ${this.line} of ${this.file}`;
-		const heading = `\n*** FATAL CONFIG FILE ERROR (Redis ${redisVersion}) ***`;
-		const place = `Reading the configuration file, ${where}\n>>> '${decodeBytes(this.text)}'`;
-		return `${heading}\n${place}\n${this.problem}\n`;
-	}
+  /** The text for standard error: redis-server's block with the file named as well, or one line. */
+  get report(): string {
+    if (this.file === null) return `${this.problem}\n`
+    const where = this.line === 0 ? `in ${this.file}` : `at line ${this.line} of ${this.file}`
+    const heading = `\n*** FATAL CONFIG FILE ERROR (Redis ${redisVersion}) ***`
+    const place = `Reading the configuration file, ${where}\n>>> '${decodeBytes(this.text)}'`
+    return `${heading}\n${place}\n${this.problem}\n`
+  }
 }
 
 /**
@@ -92,8 +85,7 @@ export class ConfigError extends Error {
  * @since 0.1.0
  * @category bytes
  */
-export const decodeBytes = (bytes: string): string =>
-	Buffer.from(bytes, "latin1").toString("utf8");
+export const decodeBytes = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8")
 
 /**
  * A text's UTF-8 bytes as a byte string, one character a byte.
@@ -101,66 +93,48 @@ export const decodeBytes = (bytes: string): string =>
  * @since 0.1.0
  * @category bytes
  */
-export const encodeBytes = (text: string): string =>
-	Buffer.from(text, "utf8").toString("latin1");
+export const encodeBytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1")
 
 const isSpace = (c: string | undefined): boolean =>
-	c === " " ||
-	c === "\n" ||
-	c === "\r" ||
-	c === "\t" ||
-	c === "\v" ||
-	c === "\f";
+  c === " " || c === "\n" || c === "\r" || c === "\t" || c === "\v" || c === "\f"
 
-const isHex = (c: string | undefined): boolean =>
-	c !== undefined && /^[0-9a-fA-F]$/.test(c);
+const isHex = (c: string | undefined): boolean => c !== undefined && /^[0-9a-fA-F]$/.test(c)
 
 const escapes: Readonly<Record<string, string>> = {
-	n: "\n",
-	r: "\r",
-	t: "\t",
-	b: "\b",
-	a: "\x07",
-};
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  b: "\b",
+  a: "\x07"
+}
 
 /**
  * Reads a quoted run that opens at `open`. Gives its bytes and the offset after its closing quote, or null
  * when it does not close, or when something other than a blank follows.
  */
-const readQuoted = (
-	line: string,
-	open: number,
-): { readonly bytes: string; readonly next: number } | null => {
-	const quote = line[open];
-	let bytes = "";
-	for (let i = open + 1; i < line.length; i++) {
-		const c = line[i]!;
-		if (c === quote) {
-			return i + 1 < line.length && !isSpace(line[i + 1])
-				? null
-				: { bytes, next: i + 1 };
-		}
-		if (c !== "\\" || i + 1 >= line.length) {
-			bytes += c;
-		} else if (quote === "'") {
-			if (line[i + 1] === "'") i++;
-			bytes += line[i]!;
-		} else if (
-			line[i + 1] === "x" &&
-			isHex(line[i + 2]) &&
-			isHex(line[i + 3])
-		) {
-			bytes += String.fromCharCode(
-				Number.parseInt(line.slice(i + 2, i + 4), 16),
-			);
-			i += 3;
-		} else {
-			i++;
-			bytes += escapes[line[i]!] ?? line[i]!;
-		}
-	}
-	return null;
-};
+const readQuoted = (line: string, open: number): { readonly bytes: string; readonly next: number } | null => {
+  const quote = line[open]
+  let bytes = ""
+  for (let i = open + 1; i < line.length; i++) {
+    const c = line[i]!
+    if (c === quote) {
+      return i + 1 < line.length && !isSpace(line[i + 1]) ? null : { bytes, next: i + 1 }
+    }
+    if (c !== "\\" || i + 1 >= line.length) {
+      bytes += c
+    } else if (quote === "'") {
+      if (line[i + 1] === "'") i++
+      bytes += line[i]!
+    } else if (line[i + 1] === "x" && isHex(line[i + 2]) && isHex(line[i + 3])) {
+      bytes += String.fromCharCode(Number.parseInt(line.slice(i + 2, i + 4), 16))
+      i += 3
+    } else {
+      i++
+      bytes += escapes[line[i]!] ?? line[i]!
+    }
+  }
+  return null
+}
 
 /**
  * Splits a line into arguments as Redis does (`sdssplitargs`): blanks part them, "…" knows \n \r \t \b \a
@@ -171,33 +145,30 @@ const readQuoted = (
  * @category syntax
  */
 export const splitArguments = (line: string): ReadonlyArray<string> | null => {
-	const args: Array<string> = [];
-	// A C string ends at its first NUL.
-	const nul = line.indexOf("\0");
-	const text = nul < 0 ? line : line.slice(0, nul);
-	let i = 0;
-	for (;;) {
-		while (isSpace(text[i])) i++;
-		if (i >= text.length) return args;
-		let argument = "";
-		while (
-			i < text.length &&
-			!(isSpace(text[i]) && text[i] !== "\v" && text[i] !== "\f")
-		) {
-			const c = text[i]!;
-			if (c === '"' || c === "'") {
-				const quoted = readQuoted(text, i);
-				if (quoted === null) return null;
-				argument += quoted.bytes;
-				i = quoted.next;
-				break;
-			}
-			argument += c;
-			i++;
-		}
-		args.push(argument);
-	}
-};
+  const args: Array<string> = []
+  // A C string ends at its first NUL.
+  const nul = line.indexOf("\0")
+  const text = nul < 0 ? line : line.slice(0, nul)
+  let i = 0
+  for (;;) {
+    while (isSpace(text[i])) i++
+    if (i >= text.length) return args
+    let argument = ""
+    while (i < text.length && !(isSpace(text[i]) && text[i] !== "\v" && text[i] !== "\f")) {
+      const c = text[i]!
+      if (c === '"' || c === "'") {
+        const quoted = readQuoted(text, i)
+        if (quoted === null) return null
+        argument += quoted.bytes
+        i = quoted.next
+        break
+      }
+      argument += c
+      i++
+    }
+    args.push(argument)
+  }
+}
 
 /**
  * Writes bytes as a quoted argument that `splitArguments` reads back (`sdscatrepr`).
@@ -206,20 +177,20 @@ export const splitArguments = (line: string): ReadonlyArray<string> | null => {
  * @category syntax
  */
 export const quoteArgument = (bytes: string): string => {
-	let quoted = '"';
-	for (const c of bytes) {
-		const code = c.charCodeAt(0);
-		if (c === "\\" || c === '"') quoted += "\\" + c;
-		else if (c === "\n") quoted += "\\n";
-		else if (c === "\r") quoted += "\\r";
-		else if (c === "\t") quoted += "\\t";
-		else if (c === "\x07") quoted += "\\a";
-		else if (c === "\b") quoted += "\\b";
-		else if (code >= 32 && code < 127) quoted += c;
-		else quoted += "\\x" + code.toString(16).padStart(2, "0");
-	}
-	return quoted + '"';
-};
+  let quoted = '"'
+  for (const c of bytes) {
+    const code = c.charCodeAt(0)
+    if (c === "\\" || c === '"') quoted += "\\" + c
+    else if (c === "\n") quoted += "\\n"
+    else if (c === "\r") quoted += "\\r"
+    else if (c === "\t") quoted += "\\t"
+    else if (c === "\x07") quoted += "\\a"
+    else if (c === "\b") quoted += "\\b"
+    else if (code >= 32 && code < 127) quoted += c
+    else quoted += "\\x" + code.toString(16).padStart(2, "0")
+  }
+  return quoted + '"'
+}
 
 /**
  * What the operating system says about a failed call, in the words of strerror(3): node's
@@ -229,59 +200,54 @@ export const quoteArgument = (bytes: string): string => {
  * @category errors
  */
 export const systemErrorText = (error: unknown): string => {
-	const message = error instanceof Error ? error.message : String(error);
-	const words = /^E[A-Z0-9]+: ([^,]+)/.exec(message)?.[1] ?? message;
-	return words.slice(0, 1).toUpperCase() + words.slice(1);
-};
+  const message = error instanceof Error ? error.message : String(error)
+  const words = /^E[A-Z0-9]+: ([^,]+)/.exec(message)?.[1] ?? message
+  return words.slice(0, 1).toUpperCase() + words.slice(1)
+}
 
 /** Deeper than any real layout of includes; a file that includes itself ends here instead of never. */
-const includeDepthMax = 32;
+const includeDepthMax = 32
 
-const trimLine = (line: string): string =>
-	line.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
+const trimLine = (line: string): string => line.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "")
 
-const hasWildcard = (pattern: string): boolean => /[*?[]/.test(pattern);
+const hasWildcard = (pattern: string): boolean => /[*?[]/.test(pattern)
 
 /** glob(3) as `include` uses it: component by component, hidden names only when asked for, in byte order. */
-const expandPattern = (
-	pattern: string,
-	access: FileAccess,
-): ReadonlyArray<string> => {
-	const absolute = path.resolve(access.cwd, decodeBytes(pattern));
-	const root = path.parse(absolute).root;
-	let found: Array<string> = [root];
-	for (const component of absolute.slice(root.length).split(path.sep)) {
-		if (!hasWildcard(component)) {
-			found = found.map((directory) => path.join(directory, component));
-			continue;
-		}
-		const wanted = Buffer.from(component.replaceAll("[!", "[^"));
-		const next: Array<string> = [];
-		for (const directory of found) {
-			let names: ReadonlyArray<string> = [];
-			try {
-				names = access.list(directory);
-			} catch {
-				// A directory that cannot be listed has no matches, as in glob(3).
-			}
-			for (const name of [...names].sort()) {
-				const bytes = Buffer.from(name);
-				if (name.startsWith(".") && !component.startsWith(".")) continue;
-				if (matchBytes(wanted, bytes, 0, bytes.length, false))
-					next.push(path.join(directory, name));
-			}
-		}
-		found = next;
-	}
-	// Components without a wildcard were not looked up: keep only what is there.
-	return found.filter((file) => {
-		try {
-			return access.list(path.dirname(file)).includes(path.basename(file));
-		} catch {
-			return false;
-		}
-	});
-};
+const expandPattern = (pattern: string, access: FileAccess): ReadonlyArray<string> => {
+  const absolute = path.resolve(access.cwd, decodeBytes(pattern))
+  const root = path.parse(absolute).root
+  let found: Array<string> = [root]
+  for (const component of absolute.slice(root.length).split(path.sep)) {
+    if (!hasWildcard(component)) {
+      found = found.map((directory) => path.join(directory, component))
+      continue
+    }
+    const wanted = Buffer.from(component.replaceAll("[!", "[^"))
+    const next: Array<string> = []
+    for (const directory of found) {
+      let names: ReadonlyArray<string> = []
+      try {
+        names = access.list(directory)
+      } catch {
+        // A directory that cannot be listed has no matches, as in glob(3).
+      }
+      for (const name of [...names].sort()) {
+        const bytes = Buffer.from(name)
+        if (name.startsWith(".") && !component.startsWith(".")) continue
+        if (matchBytes(wanted, bytes, 0, bytes.length, false)) next.push(path.join(directory, name))
+      }
+    }
+    found = next
+  }
+  // Components without a wildcard were not looked up: keep only what is there.
+  return found.filter((file) => {
+    try {
+      return access.list(path.dirname(file)).includes(path.basename(file))
+    } catch {
+      return false
+    }
+  })
+}
 
 /**
  * The entries of a configuration text, those of included files in the place of their `include`. A `dir`
@@ -294,14 +260,14 @@ const expandPattern = (
  * @category loading
  */
 export const parseConfiguration = (
-	text: string,
-	file: string,
-	access: FileAccess,
+  text: string,
+  file: string,
+  access: FileAccess
 ): ReadonlyArray<ConfigEntry> => {
-	const entries: Array<ConfigEntry> = [];
-	collect(text, file, { ...access }, 0, entries);
-	return entries;
-};
+  const entries: Array<ConfigEntry> = []
+  collect(text, file, { ...access }, 0, entries)
+  return entries
+}
 
 /**
  * The entries of a configuration file and of all it includes.
@@ -310,61 +276,45 @@ export const parseConfiguration = (
  * @since 0.1.0
  * @category loading
  */
-export const readConfiguration = (
-	file: string,
-	access: FileAccess,
-): ReadonlyArray<ConfigEntry> =>
-	parseConfiguration(open(file, access), file, access);
+export const readConfiguration = (file: string, access: FileAccess): ReadonlyArray<ConfigEntry> =>
+  parseConfiguration(open(file, access), file, access)
 
 const open = (file: string, access: FileAccess): string => {
-	try {
-		return access.read(path.resolve(access.cwd, file));
-	} catch (error) {
-		throw new ConfigError(
-			`Fatal error, can't open config file '${file}': ${systemErrorText(error)}`,
-		);
-	}
-};
+  try {
+    return access.read(path.resolve(access.cwd, file))
+  } catch (error) {
+    throw new ConfigError(`Fatal error, can't open config file '${file}': ${systemErrorText(error)}`)
+  }
+}
 
 const collect = (
-	text: string,
-	file: string,
-	access: { -readonly [K in keyof FileAccess]: FileAccess[K] },
-	depth: number,
-	into: Array<ConfigEntry>,
+  text: string,
+  file: string,
+  access: { -readonly [K in keyof FileAccess]: FileAccess[K] },
+  depth: number,
+  into: Array<ConfigEntry>
 ): void => {
-	if (depth > includeDepthMax)
-		throw new ConfigError(
-			`include directives nested more than ${includeDepthMax} deep`,
-		);
-	let line = 0;
-	for (const raw of text.split("\n")) {
-		line++;
-		const trimmed = trimLine(raw);
-		if (trimmed === "" || trimmed[0] === "#") continue;
-		const words = splitArguments(trimmed);
-		if (words === null) {
-			throw new ConfigError(
-				"Unbalanced quotes in configuration line",
-				file,
-				line,
-				trimmed,
-			);
-		}
-		if (words.length === 0) continue;
-		const name = words[0]!.toLowerCase();
-		const args = words.slice(1);
-		if (name !== "include" || args.length !== 1) {
-			if (name === "dir" && args.length === 1)
-				access.cwd = path.resolve(access.cwd, decodeBytes(args[0]!));
-			into.push({ name, args, file, line, text: trimmed });
-			continue;
-		}
-		const target = args[0]!;
-		const files = hasWildcard(target)
-			? expandPattern(target, access)
-			: [decodeBytes(target)];
-		for (const included of files)
-			collect(open(included, access), included, access, depth + 1, into);
-	}
-};
+  if (depth > includeDepthMax)
+    throw new ConfigError(`include directives nested more than ${includeDepthMax} deep`)
+  let line = 0
+  for (const raw of text.split("\n")) {
+    line++
+    const trimmed = trimLine(raw)
+    if (trimmed === "" || trimmed[0] === "#") continue
+    const words = splitArguments(trimmed)
+    if (words === null) {
+      throw new ConfigError("Unbalanced quotes in configuration line", file, line, trimmed)
+    }
+    if (words.length === 0) continue
+    const name = words[0]!.toLowerCase()
+    const args = words.slice(1)
+    if (name !== "include" || args.length !== 1) {
+      if (name === "dir" && args.length === 1) access.cwd = path.resolve(access.cwd, decodeBytes(args[0]!))
+      into.push({ name, args, file, line, text: trimmed })
+      continue
+    }
+    const target = args[0]!
+    const files = hasWildcard(target) ? expandPattern(target, access) : [decodeBytes(target)]
+    for (const included of files) collect(open(included, access), included, access, depth + 1, into)
+  }
+}

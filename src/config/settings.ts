@@ -6,26 +6,14 @@
  *
  * @since 0.1.0
  */
-import * as path from "node:path";
-import { matchBytes } from "../values/glob.js";
-import {
-	type Directive,
-	directives,
-	find,
-	names,
-	retired,
-} from "./directives.js";
-import { environmentEntries } from "./environment.js";
-import { assignField, Fields, type ProtectedAction } from "./fields.js";
-import { type Reading, readValue, wrongArgumentCount } from "./kinds.js";
-import {
-	type ConfigEntry,
-	ConfigError,
-	decodeBytes,
-	encodeBytes,
-	splitArguments,
-} from "./parse.js";
-import { rewriteConfiguration } from "./rewrite.js";
+import * as path from "node:path"
+import { matchBytes } from "../values/glob.js"
+import { type Directive, directives, find, names, retired } from "./directives.js"
+import { environmentEntries } from "./environment.js"
+import { assignField, Fields, type ProtectedAction } from "./fields.js"
+import { type Reading, readValue, wrongArgumentCount } from "./kinds.js"
+import { type ConfigEntry, ConfigError, decodeBytes, encodeBytes, splitArguments } from "./parse.js"
+import { rewriteConfiguration } from "./rewrite.js"
 
 /**
  * What the settings need of the machine.
@@ -34,10 +22,10 @@ import { rewriteConfiguration } from "./rewrite.js";
  * @category models
  */
 export interface SettingsHost {
-	/** The default of `dir`, and what a relative `dir` starts from. */
-	readonly cwd: string;
-	/** What is wrong with a directory in the words of strerror(3), or null when it can be used. */
-	readonly directoryProblem: (directory: string) => string | null;
+  /** The default of `dir`, and what a relative `dir` starts from. */
+  readonly cwd: string
+  /** What is wrong with a directory in the words of strerror(3), or null when it can be used. */
+  readonly directoryProblem: (directory: string) => string | null
 }
 
 /**
@@ -47,10 +35,10 @@ export interface SettingsHost {
  * @category models
  */
 export interface SettingsClient {
-	/** Connected from this machine: `enable-protected-configs local` lets it change protected directives. */
-	readonly local: boolean;
-	/** A data set is being loaded. */
-	readonly loading: boolean;
+  /** Connected from this machine: `enable-protected-configs local` lets it change protected directives. */
+  readonly local: boolean
+  /** A data set is being loaded. */
+  readonly loading: boolean
 }
 
 /**
@@ -60,14 +48,11 @@ export interface SettingsClient {
  * @since 0.1.0
  * @category models
  */
-export type ChangeListener = (
-	value: string,
-	settings: Settings,
-) => string | null;
+export type ChangeListener = (value: string, settings: Settings) => string | null
 
-const anyDirectory: SettingsHost["directoryProblem"] = () => null;
+const anyDirectory: SettingsHost["directoryProblem"] = () => null
 
-const inProcess: SettingsClient = { local: true, loading: false };
+const inProcess: SettingsClient = { local: true, loading: false }
 
 /**
  * The current settings.
@@ -76,320 +61,270 @@ const inProcess: SettingsClient = { local: true, loading: false };
  * @category models
  */
 export class Settings extends Fields {
-	/** The absolute path of the configuration file, for CONFIG REWRITE and INFO; "" when there is none. */
-	configFile = "";
-	/** `user` directives of the configuration file: each the words after `user`, as byte strings. */
-	readonly users: ReadonlyArray<ReadonlyArray<string>> = [];
-	/** `rename-command` directives: a command's name and its new one, "" to remove it. */
-	readonly renamedCommands: ReadonlyArray<
-		readonly [name: string, renamed: string]
-	> = [];
+  /** The absolute path of the configuration file, for CONFIG REWRITE and INFO; "" when there is none. */
+  configFile = ""
+  /** `user` directives of the configuration file: each the words after `user`, as byte strings. */
+  readonly users: ReadonlyArray<ReadonlyArray<string>> = []
+  /** `rename-command` directives: a command's name and its new one, "" to remove it. */
+  readonly renamedCommands: ReadonlyArray<readonly [name: string, renamed: string]> = []
 
-	readonly #host: SettingsHost;
-	readonly #values = new Map<string, string>();
-	readonly #listeners = new Map<string, Array<ChangeListener>>();
+  readonly #host: SettingsHost
+  readonly #values = new Map<string, string>()
+  readonly #listeners = new Map<string, Array<ChangeListener>>()
 
-	private constructor(host: SettingsHost) {
-		super();
-		this.#host = host;
-		for (const { initial, name } of directives) this.#assign(name, initial);
-		this.#assign("dir", encodeBytes(path.resolve(host.cwd)));
-	}
+  private constructor(host: SettingsHost) {
+    super()
+    this.#host = host
+    for (const { initial, name } of directives) this.#assign(name, initial)
+    this.#assign("dir", encodeBytes(path.resolve(host.cwd)))
+  }
 
-	/**
-	 * Settings at their defaults, with entries loaded on top.
-	 *
-	 * @throws ConfigError when an entry cannot be used
-	 */
-	static make(
-		entries: ReadonlyArray<ConfigEntry> = [],
-		host: Partial<SettingsHost> = {},
-	): Settings {
-		const settings = new Settings({
-			cwd: host.cwd ?? path.resolve("."),
-			directoryProblem: host.directoryProblem ?? anyDirectory,
-		});
-		settings.load(entries);
-		return settings;
-	}
+  /**
+   * Settings at their defaults, with entries loaded on top.
+   *
+   * @throws ConfigError when an entry cannot be used
+   */
+  static make(entries: ReadonlyArray<ConfigEntry> = [], host: Partial<SettingsHost> = {}): Settings {
+    const settings = new Settings({
+      cwd: host.cwd ?? path.resolve("."),
+      directoryProblem: host.directoryProblem ?? anyDirectory
+    })
+    settings.load(entries)
+    return settings
+  }
 
-	/**
-	 * Loads entries at start-up, in order; no listener is told. The first `save` among them replaces what was
-	 * there before this call, later ones add to it.
-	 *
-	 * @throws ConfigError naming the file and line that cannot be used
-	 */
-	load(entries: ReadonlyArray<ConfigEntry>): void {
-		let saveSeen = false;
-		for (const entry of entries) {
-			const wrong = this.#loadEntry(entry, saveSeen);
-			if (wrong !== null)
-				throw new ConfigError(wrong, entry.file, entry.line, entry.text);
-			saveSeen ||= entry.name === "save";
-		}
-	}
+  /**
+   * Loads entries at start-up, in order; no listener is told. The first `save` among them replaces what was
+   * there before this call, later ones add to it.
+   *
+   * @throws ConfigError naming the file and line that cannot be used
+   */
+  load(entries: ReadonlyArray<ConfigEntry>): void {
+    let saveSeen = false
+    for (const entry of entries) {
+      const wrong = this.#loadEntry(entry, saveSeen)
+      if (wrong !== null) throw new ConfigError(wrong, entry.file, entry.line, entry.text)
+      saveSeen ||= entry.name === "save"
+    }
+  }
 
-	/**
-	 * Loads EFFECT_KV_<DIRECTIVE> variables.
-	 *
-	 * @throws ConfigError on an unknown variable or a bad value
-	 */
-	fromEnvironment(env: Readonly<Record<string, string | undefined>>): void {
-		this.load(environmentEntries(env));
-	}
+  /**
+   * Loads EFFECT_KV_<DIRECTIVE> variables.
+   *
+   * @throws ConfigError on an unknown variable or a bad value
+   */
+  fromEnvironment(env: Readonly<Record<string, string | undefined>>): void {
+    this.load(environmentEntries(env))
+  }
 
-	/**
-	 * A directive's value as CONFIG GET gives it.
-	 *
-	 * @param name its name or alias; an unknown one is a mistake of the caller
-	 */
-	value(name: string): string {
-		const value = this.#values.get(find(name)?.name ?? "");
-		if (value === undefined) throw new Error(`no such directive: ${name}`);
-		return value;
-	}
+  /**
+   * A directive's value as CONFIG GET gives it.
+   *
+   * @param name its name or alias; an unknown one is a mistake of the caller
+   */
+  value(name: string): string {
+    const value = this.#values.get(find(name)?.name ?? "")
+    if (value === undefined) throw new Error(`no such directive: ${name}`)
+    return value
+  }
 
-	/** A numeric directive's value as a number. */
-	number(name: string): number {
-		return Number(this.value(name));
-	}
+  /** A numeric directive's value as a number. */
+  number(name: string): number {
+    return Number(this.value(name))
+  }
 
-	/** A yes/no directive's value. */
-	flag(name: string): boolean {
-		return this.value(name) === "yes";
-	}
+  /** A yes/no directive's value. */
+  flag(name: string): boolean {
+    return this.value(name) === "yes"
+  }
 
-	/**
-	 * CONFIG GET: names and values that match. A name is given as it was asked for; patterns match names and
-	 * aliases in any case, in alphabetical order, and pass over hidden directives.
-	 */
-	get(patterns: ReadonlyArray<string>): Array<[name: string, value: string]> {
-		const found = new Map<string, [string, string]>();
-		const add = (name: string): void => {
-			const key = name.toLowerCase();
-			if (!found.has(key)) found.set(key, [name, this.value(name)]);
-		};
-		for (const pattern of patterns) {
-			if (!/[[*?]/.test(pattern)) {
-				if (find(pattern) !== undefined) add(pattern);
-				continue;
-			}
-			const wanted = Buffer.from(pattern, "latin1");
-			for (const name of names) {
-				const bytes = Buffer.from(name, "latin1");
-				if (
-					!find(name)!.hidden &&
-					matchBytes(wanted, bytes, 0, bytes.length, true)
-				)
-					add(name);
-			}
-		}
-		return [...found.values()];
-	}
+  /**
+   * CONFIG GET: names and values that match. A name is given as it was asked for; patterns match names and
+   * aliases in any case, in alphabetical order, and pass over hidden directives.
+   */
+  get(patterns: ReadonlyArray<string>): Array<[name: string, value: string]> {
+    const found = new Map<string, [string, string]>()
+    const add = (name: string): void => {
+      const key = name.toLowerCase()
+      if (!found.has(key)) found.set(key, [name, this.value(name)])
+    }
+    for (const pattern of patterns) {
+      if (!/[[*?]/.test(pattern)) {
+        if (find(pattern) !== undefined) add(pattern)
+        continue
+      }
+      const wanted = Buffer.from(pattern, "latin1")
+      for (const name of names) {
+        const bytes = Buffer.from(name, "latin1")
+        if (!find(name)!.hidden && matchBytes(wanted, bytes, 0, bytes.length, true)) add(name)
+      }
+    }
+    return [...found.values()]
+  }
 
-	/**
-	 * CONFIG SET: makes all the changes or none.
-	 *
-	 * @param pairs names and values, as byte strings
-	 * @param client who asks
-	 * @returns null, or the error reply
-	 */
-	set(
-		pairs: ReadonlyArray<readonly [name: string, value: string]>,
-		client: SettingsClient = inProcess,
-	): string | null {
-		const refusal = this.#refusal(pairs, client);
-		if (refusal !== null) return refusal;
-		const old = new Map<string, string>();
-		const restore = (): void => {
-			for (const [name, value] of old) this.#assign(name, value);
-		};
-		for (const [given, text] of pairs) {
-			const directive = find(given)!;
-			const { name } = directive;
-			// Redis splits at every single space here: two in a row make an empty argument.
-			const args = !directive.multi
-				? [text]
-				: text === ""
-					? []
-					: text.split(" ");
-			const reading = this.#read(
-				directive,
-				args,
-				name === "save" ? "" : this.value(name),
-			);
-			if ("problem" in reading) {
-				restore();
-				return setFailed(given.toLowerCase(), reading.problem);
-			}
-			if (!old.has(name)) old.set(name, this.value(name));
-			this.#assign(name, reading.value);
-		}
-		return this.#announce(old, restore);
-	}
+  /**
+   * CONFIG SET: makes all the changes or none.
+   *
+   * @param pairs names and values, as byte strings
+   * @param client who asks
+   * @returns null, or the error reply
+   */
+  set(
+    pairs: ReadonlyArray<readonly [name: string, value: string]>,
+    client: SettingsClient = inProcess
+  ): string | null {
+    const refusal = this.#refusal(pairs, client)
+    if (refusal !== null) return refusal
+    const old = new Map<string, string>()
+    const restore = (): void => {
+      for (const [name, value] of old) this.#assign(name, value)
+    }
+    for (const [given, text] of pairs) {
+      const directive = find(given)!
+      const { name } = directive
+      // Redis splits at every single space here: two in a row make an empty argument.
+      const args = !directive.multi ? [text] : text === "" ? [] : text.split(" ")
+      const reading = this.#read(directive, args, name === "save" ? "" : this.value(name))
+      if ("problem" in reading) {
+        restore()
+        return setFailed(given.toLowerCase(), reading.problem)
+      }
+      if (!old.has(name)) old.set(name, this.value(name))
+      this.#assign(name, reading.value)
+    }
+    return this.#announce(old, restore)
+  }
 
-	/**
-	 * Tells a listener of every change of a directive by `set`. When a listener refuses, all values go back,
-	 * and the listeners that had agreed are told again, with the old value; what they say then is not heard.
-	 *
-	 * @returns a function that removes the listener
-	 */
-	onChange(name: string, listener: ChangeListener): () => void {
-		const directive = find(name);
-		if (directive === undefined) throw new Error(`no such directive: ${name}`);
-		const listeners = this.#listeners.get(directive.name) ?? [];
-		listeners.push(listener);
-		this.#listeners.set(directive.name, listeners);
-		return () => {
-			const index = listeners.indexOf(listener);
-			if (index >= 0) listeners.splice(index, 1);
-		};
-	}
+  /**
+   * Tells a listener of every change of a directive by `set`. When a listener refuses, all values go back,
+   * and the listeners that had agreed are told again, with the old value; what they say then is not heard.
+   *
+   * @returns a function that removes the listener
+   */
+  onChange(name: string, listener: ChangeListener): () => void {
+    const directive = find(name)
+    if (directive === undefined) throw new Error(`no such directive: ${name}`)
+    const listeners = this.#listeners.get(directive.name) ?? []
+    listeners.push(listener)
+    this.#listeners.set(directive.name, listeners)
+    return () => {
+      const index = listeners.indexOf(listener)
+      if (index >= 0) listeners.splice(index, 1)
+    }
+  }
 
-	/**
-	 * CONFIG REWRITE: a configuration file's text with the current values in it.
-	 *
-	 * @param text what the file has now, as latin1; "" when it is not there
-	 * @param users descriptions of ACL users ("name on nopass …") to replace the file's `user` lines; null
-	 *   keeps them
-	 */
-	rewrite(text: string, users: ReadonlyArray<string> | null = null): string {
-		return rewriteConfiguration(text, (name) => this.value(name), users);
-	}
+  /**
+   * CONFIG REWRITE: a configuration file's text with the current values in it.
+   *
+   * @param text what the file has now, as latin1; "" when it is not there
+   * @param users descriptions of ACL users ("name on nopass …") to replace the file's `user` lines; null
+   *   keeps them
+   */
+  rewrite(text: string, users: ReadonlyArray<string> | null = null): string {
+    return rewriteConfiguration(text, (name) => this.value(name), users)
+  }
 
-	/** The directives that were given a value of their own which the server does not act on yet. */
-	inert(): ReadonlyArray<string> {
-		return directives
-			.filter(
-				(one) =>
-					one.effect === "accepted" && this.value(one.name) !== one.initial,
-			)
-			.map((one) => one.name);
-	}
+  /** The directives that were given a value of their own which the server does not act on yet. */
+  inert(): ReadonlyArray<string> {
+    return directives
+      .filter((one) => one.effect === "accepted" && this.value(one.name) !== one.initial)
+      .map((one) => one.name)
+  }
 
-	#assign(name: string, value: string): void {
-		this.#values.set(name, value);
-		assignField(this, name, value);
-	}
+  #assign(name: string, value: string): void {
+    this.#values.set(name, value)
+    assignField(this, name, value)
+  }
 
-	#read(
-		directive: Directive,
-		args: ReadonlyArray<string>,
-		previous: string,
-	): Reading {
-		return readValue(directive.kind, args, previous, (argument) => {
-			const directory = path.resolve(this.dir, decodeBytes(argument));
-			const problem =
-				argument === ""
-					? "No such file or directory"
-					: this.#host.directoryProblem(directory);
-			return problem === null ? { value: encodeBytes(directory) } : { problem };
-		});
-	}
+  #read(directive: Directive, args: ReadonlyArray<string>, previous: string): Reading {
+    return readValue(directive.kind, args, previous, (argument) => {
+      const directory = path.resolve(this.dir, decodeBytes(argument))
+      const problem = argument === "" ? "No such file or directory" : this.#host.directoryProblem(directory)
+      return problem === null ? { value: encodeBytes(directory) } : { problem }
+    })
+  }
 
-	#loadEntry({ args, name }: ConfigEntry, saveSeen: boolean): string | null {
-		const directive = find(name);
-		if (directive === undefined) return this.#loadOther(name, args);
-		if (!directive.multi && args.length !== 1) return wrongArgumentCount;
-		// One argument to a directive of many is split once more: --save "900 1".
-		const words =
-			directive.multi && args.length === 1 && args[0] !== ""
-				? splitArguments(args[0]!)
-				: args;
-		if (words === null) return "Unbalanced quotes in configuration line";
-		const previous =
-			directive.name === "save" && !saveSeen ? "" : this.value(directive.name);
-		const reading = this.#read(directive, words, previous);
-		if ("problem" in reading) return reading.problem;
-		this.#assign(directive.name, reading.value);
-		return null;
-	}
+  #loadEntry({ args, name }: ConfigEntry, saveSeen: boolean): string | null {
+    const directive = find(name)
+    if (directive === undefined) return this.#loadOther(name, args)
+    if (!directive.multi && args.length !== 1) return wrongArgumentCount
+    // One argument to a directive of many is split once more: --save "900 1".
+    const words = directive.multi && args.length === 1 && args[0] !== "" ? splitArguments(args[0]!) : args
+    if (words === null) return "Unbalanced quotes in configuration line"
+    const previous = directive.name === "save" && !saveSeen ? "" : this.value(directive.name)
+    const reading = this.#read(directive, words, previous)
+    if ("problem" in reading) return reading.problem
+    this.#assign(directive.name, reading.value)
+    return null
+  }
 
-	/** The lines of a configuration file that are not directives of CONFIG GET. */
-	#loadOther(name: string, args: ReadonlyArray<string>): string | null {
-		if (retired.has(name) && args.length === 1) return null;
-		if (name === "user" && args.length >= 1) {
-			(this.users as Array<ReadonlyArray<string>>).push(args);
-			return null;
-		}
-		if (name === "rename-command" && args.length === 2) {
-			(this.renamedCommands as Array<readonly [string, string]>).push([
-				args[0]!,
-				args[1]!,
-			]);
-			return null;
-		}
-		if (name === "loadmodule" && args.length >= 1)
-			return "effect-kv loads no Redis modules";
-		if (name === "sentinel")
-			return "sentinel directive while not in sentinel mode";
-		if (name.includes(".")) {
-			return "Module Configuration detected without loadmodule directive or no ApplyConfig call: aborting";
-		}
-		return "Bad directive or wrong number of arguments";
-	}
+  /** The lines of a configuration file that are not directives of CONFIG GET. */
+  #loadOther(name: string, args: ReadonlyArray<string>): string | null {
+    if (retired.has(name) && args.length === 1) return null
+    if (name === "user" && args.length >= 1) {
+      ;(this.users as Array<ReadonlyArray<string>>).push(args)
+      return null
+    }
+    if (name === "rename-command" && args.length === 2) {
+      ;(this.renamedCommands as Array<readonly [string, string]>).push([args[0]!, args[1]!])
+      return null
+    }
+    if (name === "loadmodule" && args.length >= 1) return "effect-kv loads no Redis modules"
+    if (name === "sentinel") return "sentinel directive while not in sentinel mode"
+    if (name.includes(".")) {
+      return "Module Configuration detected without loadmodule directive or no ApplyConfig call: aborting"
+    }
+    return "Bad directive or wrong number of arguments"
+  }
 
-	/**
-	 * Why `set` may not even try: the first name at fault decides, but for loading, which is told before all.
-	 */
-	#refusal(
-		pairs: ReadonlyArray<readonly [string, string]>,
-		client: SettingsClient,
-	): string | null {
-		const seen = new Set<string>();
-		for (const [given] of pairs) {
-			const directive = find(given);
-			if (directive === undefined) {
-				return error(
-					`Unknown option or number of arguments for CONFIG SET - '${given}'`,
-				);
-			}
-			if (directive.immutable)
-				return setFailed(given, "can't set immutable config");
-			if (directive.protected && !allows(this.enableProtectedConfigs, client)) {
-				return setFailed(given, "can't set protected config");
-			}
-			if (directive.denyLoading && client.loading)
-				return "LOADING Redis is loading the dataset in memory";
-			// To Redis an alias is another directive: both names in one CONFIG SET are no duplicate, and the last
-			// counts.
-			if (seen.has(given.toLowerCase()))
-				return setFailed(given, "duplicate parameter");
-			seen.add(given.toLowerCase());
-		}
-		return null;
-	}
+  /**
+   * Why `set` may not even try: the first name at fault decides, but for loading, which is told before all.
+   */
+  #refusal(pairs: ReadonlyArray<readonly [string, string]>, client: SettingsClient): string | null {
+    const seen = new Set<string>()
+    for (const [given] of pairs) {
+      const directive = find(given)
+      if (directive === undefined) {
+        return error(`Unknown option or number of arguments for CONFIG SET - '${given}'`)
+      }
+      if (directive.immutable) return setFailed(given, "can't set immutable config")
+      if (directive.protected && !allows(this.enableProtectedConfigs, client)) {
+        return setFailed(given, "can't set protected config")
+      }
+      if (directive.denyLoading && client.loading) return "LOADING Redis is loading the dataset in memory"
+      // To Redis an alias is another directive: both names in one CONFIG SET are no duplicate, and the last
+      // counts.
+      if (seen.has(given.toLowerCase())) return setFailed(given, "duplicate parameter")
+      seen.add(given.toLowerCase())
+    }
+    return null
+  }
 
-	/** Tells the listeners of what changed; at the first refusal everything goes back. */
-	#announce(
-		old: ReadonlyMap<string, string>,
-		restore: () => void,
-	): string | null {
-		const agreed: Array<readonly [listener: ChangeListener, name: string]> = [];
-		for (const [name, before] of old) {
-			if (this.value(name) === before) continue;
-			for (const listener of [...(this.#listeners.get(name) ?? [])]) {
-				const reason = listener(this.value(name), this);
-				if (typeof reason !== "string") {
-					agreed.push([listener, name]);
-					continue;
-				}
-				restore();
-				for (const [told, changed] of agreed) told(this.value(changed), this);
-				return setFailed(name, reason);
-			}
-		}
-		return null;
-	}
+  /** Tells the listeners of what changed; at the first refusal everything goes back. */
+  #announce(old: ReadonlyMap<string, string>, restore: () => void): string | null {
+    const agreed: Array<readonly [listener: ChangeListener, name: string]> = []
+    for (const [name, before] of old) {
+      if (this.value(name) === before) continue
+      for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+        const reason = listener(this.value(name), this)
+        if (typeof reason !== "string") {
+          agreed.push([listener, name])
+          continue
+        }
+        restore()
+        for (const [told, changed] of agreed) told(this.value(changed), this)
+        return setFailed(name, reason)
+      }
+    }
+    return null
+  }
 }
 
 const allows = (action: ProtectedAction, client: SettingsClient): boolean =>
-	action === "yes" || (action === "local" && client.local);
+  action === "yes" || (action === "local" && client.local)
 
 /** An error reply is one line. */
-const error = (text: string): string => `ERR ${text.replace(/[\r\n]/g, " ")}`;
+const error = (text: string): string => `ERR ${text.replace(/[\r\n]/g, " ")}`
 
 const setFailed = (name: string, reason: string): string =>
-	error(
-		`CONFIG SET failed (possibly related to argument '${name}') - ${reason}`,
-	);
+  error(`CONFIG SET failed (possibly related to argument '${name}') - ${reason}`)

@@ -12,7 +12,7 @@
  * @since 0.1.0
  * @category constants
  */
-export const version = "0.1.0";
+export const version = "0.1.0"
 
 /**
  * The version of Redis that clients are told (INFO, HELLO, `--version`), because they choose features by it.
@@ -20,4 +20,4 @@ export const version = "0.1.0";
  * @since 0.1.0
  * @category constants
  */
-export const redisVersion = "7.2.4";
+export const redisVersion = "7.2.4"

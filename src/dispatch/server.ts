@@ -2,148 +2,144 @@
  * What server commands need beyond the engine: the settings, and figures of the process and its files. Pure: plain data
  * and callbacks. Each field says who writes it; commands only read, but where it says so.
  */
-import type { Settings } from "../config/settings.js";
-import type { Session } from "./session.js";
+import type { Settings } from "../config/settings.js"
+import type { Session } from "./session.js"
 
 /** Kinds of errors that are counted one by one; beyond them errors count in total only. */
-const ERROR_KINDS_MAX = 128;
+const ERROR_KINDS_MAX = 128
 
-const SPACE = 32;
+const SPACE = 32
 /** What an error reply begins with. */
-const ERROR_REPLY = 45;
+const ERROR_REPLY = 45
 
 /** What the process takes of memory, in bytes. */
 export interface MemoryFigures {
-	readonly rssBytes: number;
-	readonly heapUsedBytes: number;
-	readonly systemBytes: number;
+  readonly rssBytes: number
+  readonly heapUsedBytes: number
+  readonly systemBytes: number
 }
 
 /** Processor time that the process has used, in microseconds. */
 export interface CpuFigures {
-	readonly userMicroseconds: number;
-	readonly systemMicroseconds: number;
+  readonly userMicroseconds: number
+  readonly systemMicroseconds: number
 }
 
 /** The machine as server commands see it; host.ts has Node's. */
 export interface ServerHost {
-	readonly processId: number;
-	readonly executable: string;
-	/** As `uname -srm` names it. */
-	readonly operatingSystem: string;
-	readonly nodeVersion: string;
-	readonly memory: () => MemoryFigures;
-	readonly cpu: () => CpuFigures;
-	/** Unix time in microseconds, read at each call. */
-	readonly unixMicroseconds: () => number;
-	/** Random lower-case hex digits. */
-	readonly randomHex: (digits: number) => string;
-	readonly log: (severity: "notice" | "warning", message: string) => void;
-	/**
-	 * Puts another text (latin1) in a file's place, by a rename, so that a crash leaves one or the other. `change` is
-	 * given what the file has, "" where it is not there. Gives null, or what went wrong in the words of strerror(3).
-	 */
-	readonly replaceFile: (
-		file: string,
-		change: (text: string) => string,
-	) => string | null;
+  readonly processId: number
+  readonly executable: string
+  /** As `uname -srm` names it. */
+  readonly operatingSystem: string
+  readonly nodeVersion: string
+  readonly memory: () => MemoryFigures
+  readonly cpu: () => CpuFigures
+  /** Unix time in microseconds, read at each call. */
+  readonly unixMicroseconds: () => number
+  /** Random lower-case hex digits. */
+  readonly randomHex: (digits: number) => string
+  readonly log: (severity: "notice" | "warning", message: string) => void
+  /**
+   * Puts another text (latin1) in a file's place, by a rename, so that a crash leaves one or the other. `change` is
+   * given what the file has, "" where it is not there. Gives null, or what went wrong in the words of strerror(3).
+   */
+  readonly replaceFile: (file: string, change: (text: string) => string) => string | null
 }
 
 /** Figures of the append-only file; written by the AOF. */
 export interface AofFigures {
-	enabled: boolean;
-	lastWriteOk: boolean;
-	baseBytes: number;
-	currentBytes: number;
-	/** Bytes that were propagated and not written yet. */
-	bufferBytes: number;
-	pendingFsyncs: number;
-	delayedFsyncs: number;
+  enabled: boolean
+  lastWriteOk: boolean
+  baseBytes: number
+  currentBytes: number
+  /** Bytes that were propagated and not written yet. */
+  bufferBytes: number
+  pendingFsyncs: number
+  delayedFsyncs: number
 }
 
 /** How far loading is; written by the loader. */
 export interface LoadingFigures {
-	/** Unix seconds. */
-	startedAt: number;
-	totalBytes: number;
-	loadedBytes: number;
+  /** Unix seconds. */
+  startedAt: number
+  totalBytes: number
+  loadedBytes: number
 }
 
 export class ServerState {
-	readonly runId: string;
-	/** Changed by DEBUG CHANGE-REPL-ID. */
-	replicationId: string;
-	/** The port that is listened on, 0 for none: written by the listener, as `port 0` may have it chosen. */
-	tcpPort: number;
-	/** Written by the AOF. */
-	readonly aof: AofFigures = {
-		enabled: false,
-		lastWriteOk: true,
-		baseBytes: 0,
-		currentBytes: 0,
-		bufferBytes: 0,
-		pendingFsyncs: 0,
-		delayedFsyncs: 0,
-	};
-	/** Written by the loader; null while nothing is loaded. */
-	loading: LoadingFigures | null = null;
-	/** Keys that the last load brought, and that had expired: written by the loader. */
-	loadedKeys = 0;
-	expiredAtLoad = 0;
-	/** Unix seconds of the last save; written at the start, later by snapshots. */
-	lastSaveAt: number;
-	/** `log.changes` at the last save: INFO gives the difference. */
-	changesAtLastSave = 0;
-	/** Rates of the last moments; written by the sampler. */
-	opsPerSecond = 0;
-	inputBytesPerSecond = 0;
-	outputBytesPerSecond = 0;
-	/** The most that `usedBytes` has been; written by the sampler, and by INFO. */
-	peakBytes = 0;
-	/** Keys go away by themselves when their time comes: read by the expiry task, set by DEBUG. */
-	activeExpire = true;
-	/** Unix ms at which a shutdown that has begun ends by force, or null; written by the shell. */
-	shutdownAt: number | null = null;
-	/** Calls off a shutdown that waits; false where there is none. Set by the shell. */
-	abortShutdown: () => boolean = () => false;
-	/** Error replies by their first word, for INFO errorstats; the engine calls `noteError`. */
-	readonly errors = new Map<string, number>();
+  readonly runId: string
+  /** Changed by DEBUG CHANGE-REPL-ID. */
+  replicationId: string
+  /** The port that is listened on, 0 for none: written by the listener, as `port 0` may have it chosen. */
+  tcpPort: number
+  /** Written by the AOF. */
+  readonly aof: AofFigures = {
+    enabled: false,
+    lastWriteOk: true,
+    baseBytes: 0,
+    currentBytes: 0,
+    bufferBytes: 0,
+    pendingFsyncs: 0,
+    delayedFsyncs: 0
+  }
+  /** Written by the loader; null while nothing is loaded. */
+  loading: LoadingFigures | null = null
+  /** Keys that the last load brought, and that had expired: written by the loader. */
+  loadedKeys = 0
+  expiredAtLoad = 0
+  /** Unix seconds of the last save; written at the start, later by snapshots. */
+  lastSaveAt: number
+  /** `log.changes` at the last save: INFO gives the difference. */
+  changesAtLastSave = 0
+  /** Rates of the last moments; written by the sampler. */
+  opsPerSecond = 0
+  inputBytesPerSecond = 0
+  outputBytesPerSecond = 0
+  /** The most that `usedBytes` has been; written by the sampler, and by INFO. */
+  peakBytes = 0
+  /** Keys go away by themselves when their time comes: read by the expiry task, set by DEBUG. */
+  activeExpire = true
+  /** Unix ms at which a shutdown that has begun ends by force, or null; written by the shell. */
+  shutdownAt: number | null = null
+  /** Calls off a shutdown that waits; false where there is none. Set by the shell. */
+  abortShutdown: () => boolean = () => false
+  /** Error replies by their first word, for INFO errorstats; the engine calls `noteError`. */
+  readonly errors = new Map<string, number>()
 
-	constructor(
-		readonly settings: Settings,
-		readonly host: ServerHost,
-		/** Unix ms at the start. */
-		readonly startedAt: number,
-	) {
-		this.runId = host.randomHex(40);
-		this.replicationId = host.randomHex(40);
-		this.tcpPort = settings.port;
-		this.lastSaveAt = Math.floor(startedAt / 1000);
-	}
+  constructor(
+    readonly settings: Settings,
+    readonly host: ServerHost,
+    /** Unix ms at the start. */
+    readonly startedAt: number
+  ) {
+    this.runId = host.randomHex(40)
+    this.replicationId = host.randomHex(40)
+    this.tcpPort = settings.port
+    this.lastSaveAt = Math.floor(startedAt / 1000)
+  }
 
-	/** Counts an error reply that lies at [start, end) of `bytes`, from its "-" on. */
-	noteError(bytes: Uint8Array, start: number, end: number): void {
-		// part of a reply may stand before the error
-		if (bytes[start] !== ERROR_REPLY) return;
-		let word = "";
-		for (let at = start + 1; at < end && word.length < 64; at++) {
-			const byte = bytes[at]!;
-			if (byte <= SPACE) break;
-			word += String.fromCharCode(byte);
-		}
-		const count = this.errors.get(word);
-		if (count === undefined && this.errors.size >= ERROR_KINDS_MAX) return;
-		this.errors.set(word, (count ?? 0) + 1);
-	}
+  /** Counts an error reply that lies at [start, end) of `bytes`, from its "-" on. */
+  noteError(bytes: Uint8Array, start: number, end: number): void {
+    // part of a reply may stand before the error
+    if (bytes[start] !== ERROR_REPLY) return
+    let word = ""
+    for (let at = start + 1; at < end && word.length < 64; at++) {
+      const byte = bytes[at]!
+      if (byte <= SPACE) break
+      word += String.fromCharCode(byte)
+    }
+    const count = this.errors.get(word)
+    if (count === undefined && this.errors.size >= ERROR_KINDS_MAX) return
+    this.errors.set(word, (count ?? 0) + 1)
+  }
 
-	/** The most memory used so far, with what is used now. */
-	notePeak(usedBytes: number): number {
-		if (usedBytes > this.peakBytes) this.peakBytes = usedBytes;
-		return this.peakBytes;
-	}
+  /** The most memory used so far, with what is used now. */
+  notePeak(usedBytes: number): number {
+    if (usedBytes > this.peakBytes) this.peakBytes = usedBytes
+    return this.peakBytes
+  }
 }
 
 /** Whether a client is on this machine: `local` in enable-protected-configs and enable-debug-command lets it in. */
 export const isLocal = ({ address }: Session): boolean =>
-	address === "" ||
-	/^(\/|127\.0\.0\.1:|::1:|\[::1\]:|\[?::ffff:127\.0\.0\.1\]?:)/.test(address);
+  address === "" || /^(\/|127\.0\.0\.1:|::1:|\[::1\]:|\[?::ffff:127\.0\.0\.1\]?:)/.test(address)

@@ -3,44 +3,42 @@
  *
  * The order of the imports matters: numbers.js corrects modules that the VM reads when it loads.
  */
-import "./numbers.js";
-import fengari from "fengari";
-import lobject, { type TValue } from "fengari/src/lobject.js";
+import "./numbers.js"
+import fengari from "fengari"
+import lobject, { type TValue } from "fengari/src/lobject.js"
 
-const FLOAT = 3;
-const INTEGER = 19;
+const FLOAT = 3
+const INTEGER = 19
 
 // integers are tagged as floats wherever one is made, so that no arithmetic wraps at 32 bits
 Object.assign(lobject.TValue.prototype, {
-	setivalue(this: TValue, value: number) {
-		this.type = FLOAT;
-		this.value = value;
-	},
-	chgivalue(this: TValue, value: number) {
-		this.type = FLOAT;
-		this.value = value;
-	},
-	ttisinteger: () => false,
-	ttisfloat(this: TValue) {
-		return this.type === FLOAT || this.type === INTEGER;
-	},
-});
+  setivalue(this: TValue, value: number) {
+    this.type = FLOAT
+    this.value = value
+  },
+  chgivalue(this: TValue, value: number) {
+    this.type = FLOAT
+    this.value = value
+  },
+  ttisinteger: () => false,
+  ttisfloat(this: TValue) {
+    return this.type === FLOAT || this.type === INTEGER
+  }
+})
 
-const readNumber = lobject.luaO_str2num;
-const HEXADECIMAL = /^\s*([+-]?)0[xX]([0-9a-fA-F]+)\s*$/;
+const readNumber = lobject.luaO_str2num
+const HEXADECIMAL = /^\s*([+-]?)0[xX]([0-9a-fA-F]+)\s*$/
 
 lobject.luaO_str2num = (text, out) => {
-	// big hexadecimal integers wrap in 5.3; in 5.1 they are doubles like any other
-	const end = text.indexOf(0);
-	const match = HEXADECIMAL.exec(
-		Buffer.from(end < 0 ? text : text.subarray(0, end)).toString("latin1"),
-	);
-	if (match === null) return readNumber(text, out);
-	const value = Number.parseInt(match[2]!, 16);
-	out.type = FLOAT;
-	out.value = match[1] === "-" ? -value : value;
-	return text.length + (end < 0 ? 1 : 0);
-};
+  // big hexadecimal integers wrap in 5.3; in 5.1 they are doubles like any other
+  const end = text.indexOf(0)
+  const match = HEXADECIMAL.exec(Buffer.from(end < 0 ? text : text.subarray(0, end)).toString("latin1"))
+  if (match === null) return readNumber(text, out)
+  const value = Number.parseInt(match[2]!, 16)
+  out.type = FLOAT
+  out.value = match[1] === "-" ? -value : value
+  return text.length + (end < 0 ? 1 : 0)
+}
 
-export const { lua, lauxlib, lualib, to_luastring } = fengari;
-export type { LuaDebug, LuaFunction, LuaState } from "fengari";
+export const { lua, lauxlib, lualib, to_luastring } = fengari
+export type { LuaDebug, LuaFunction, LuaState } from "fengari"

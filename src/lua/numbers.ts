@@ -6,50 +6,42 @@
  * takes them from, so this module must be evaluated before "fengari" is.
  */
 // defs first: a circular import leaves LUAI_MAXSTACK undefined otherwise
-import defs from "fengari/src/defs.js";
-import lstring from "fengari/src/lstring.js";
-import luaconf from "fengari/src/luaconf.js";
+import defs from "fengari/src/defs.js"
+import lstring from "fengari/src/lstring.js"
+import luaconf from "fengari/src/luaconf.js"
 
 /** A double as C's "%.14g". */
 export const formatNumber = (value: number): string => {
-	if (Number.isInteger(value) && Math.abs(value) < 1e14)
-		return Object.is(value, -0) ? "-0" : String(value);
-	if (Number.isNaN(value)) return "-nan";
-	if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-	const exponent = Number(value.toExponential(13).split("e")[1]);
-	if (exponent < -4 || exponent >= 14) {
-		const [digits, power] = value.toExponential(13).split("e") as [
-			string,
-			string,
-		];
-		const sign = power.startsWith("-") ? "-" : "+";
-		return `${trimZeros(digits)}e${sign}${power.replace(/^[+-]/, "").padStart(2, "0")}`;
-	}
-	return trimZeros(value.toPrecision(14));
-};
+  if (Number.isInteger(value) && Math.abs(value) < 1e14) return Object.is(value, -0) ? "-0" : String(value)
+  if (Number.isNaN(value)) return "-nan"
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf"
+  const exponent = Number(value.toExponential(13).split("e")[1])
+  if (exponent < -4 || exponent >= 14) {
+    const [digits, power] = value.toExponential(13).split("e") as [string, string]
+    const sign = power.startsWith("-") ? "-" : "+"
+    return `${trimZeros(digits)}e${sign}${power.replace(/^[+-]/, "").padStart(2, "0")}`
+  }
+  return trimZeros(value.toPrecision(14))
+}
 
-const trimZeros = (digits: string): string =>
-	digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
+const trimZeros = (digits: string): string => (digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits)
 
 /** A key for a string of bytes: the bytes themselves, a character each, so that order is the order of bytes. */
 const hashOf = (bytes: Uint8Array): string => {
-	let text = "|";
-	for (let at = 0; at < bytes.length; at += 4096) {
-		text += String.fromCharCode.apply(
-			null,
-			bytes.subarray(at, at + 4096) as unknown as Array<number>,
-		);
-	}
-	return text;
-};
+  let text = "|"
+  for (let at = 0; at < bytes.length; at += 4096) {
+    text += String.fromCharCode.apply(null, bytes.subarray(at, at + 4096) as unknown as Array<number>)
+  }
+  return text
+}
 
 // a use, so that bundlers keep the import
-void defs;
-luaconf.lua_number2str = formatNumber;
-luaconf.lua_integer2str = formatNumber;
-luaconf.LUA_COMPAT_FLOATSTRING = true;
-lstring.luaS_hash = hashOf;
+void defs
+luaconf.lua_number2str = formatNumber
+luaconf.lua_integer2str = formatNumber
+luaconf.LUA_COMPAT_FLOATSTRING = true
+lstring.luaS_hash = hashOf
 lstring.luaS_hashlongstr = (text) => {
-	text.hash ??= hashOf(text.getstr());
-	return text.hash;
-};
+  text.hash ??= hashOf(text.getstr())
+  return text.hash
+}

@@ -125,4 +125,4 @@ raw_setmetatable(environment, {
 })
 getmetatable("").__index = string51
 return environment
-`;
+`

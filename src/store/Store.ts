@@ -3,73 +3,69 @@
  *
  * `refs` are Effect Refs in full; `keyspace` is the synchronous view of the same shards that commands work on.
  */
-import * as Context from "effect/Context";
-import * as Effect from "effect/Effect";
-import * as Layer from "effect/Layer";
-import type * as Ref from "effect/Ref";
-import { ServerConfig } from "../ServerConfig.js";
-import { Keyspace } from "./database.js";
-import { makeHashKey } from "./hash.js";
-import { ShardRef } from "./ShardRef.js";
-import type { Shard } from "./shard.js";
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Ref from "effect/Ref"
+import { ServerConfig } from "../ServerConfig.js"
+import { Keyspace } from "./database.js"
+import { makeHashKey } from "./hash.js"
+import { ShardRef } from "./ShardRef.js"
+import type { Shard } from "./shard.js"
 
 /**
  * @since 0.1.0
  * @category models
  */
 export class Store extends Context.Tag("effect-kv/Store")<
-	Store,
-	{
-		readonly keyspace: Keyspace;
-		/** By database, then by shard. */
-		readonly refs: ReadonlyArray<ReadonlyArray<Ref.Ref<Shard>>>;
-		/** Unix ms, from the Clock that the store was made with. */
-		readonly now: () => number;
-	}
+  Store,
+  {
+    readonly keyspace: Keyspace
+    /** By database, then by shard. */
+    readonly refs: ReadonlyArray<ReadonlyArray<Ref.Ref<Shard>>>
+    /** Unix ms, from the Clock that the store was made with. */
+    readonly now: () => number
+  }
 >() {}
 
-const UINT32 = 4294967296;
+const UINT32 = 4294967296
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Store["Type"], never, ServerConfig> =
-	Effect.gen(function* () {
-		const settings = yield* ServerConfig;
-		const clock = yield* Effect.clock;
-		const random = yield* Effect.random;
-		// captured once: reading the time costs a call, not an Effect
-		const now = (): number => clock.unsafeCurrentTimeMillis();
-		const seed = yield* random.nextIntBetween(0, UINT32);
-		const multiplier = yield* random.nextIntBetween(0, UINT32);
-		const cells: Array<ShardRef> = [];
-		const keyspace = new Keyspace({
-			databases: settings.databases,
-			hashKey: makeHashKey(seed, multiplier),
-			now: now(),
-			random: () => Effect.runSync(random.nextIntBetween(0, UINT32)),
-			makeCell: (shard) => {
-				const cell = new ShardRef(shard);
-				cells.push(cell);
-				return cell;
-			},
-		});
-		const perDatabase = cells.length / settings.databases;
-		return Store.of({
-			keyspace,
-			refs: Array.from({ length: settings.databases }, (_, i) =>
-				cells.slice(i * perDatabase, (i + 1) * perDatabase),
-			),
-			now,
-		});
-	});
+export const make: Effect.Effect<Store["Type"], never, ServerConfig> = Effect.gen(function* () {
+  const settings = yield* ServerConfig
+  const clock = yield* Effect.clock
+  const random = yield* Effect.random
+  // captured once: reading the time costs a call, not an Effect
+  const now = (): number => clock.unsafeCurrentTimeMillis()
+  const seed = yield* random.nextIntBetween(0, UINT32)
+  const multiplier = yield* random.nextIntBetween(0, UINT32)
+  const cells: Array<ShardRef> = []
+  const keyspace = new Keyspace({
+    databases: settings.databases,
+    hashKey: makeHashKey(seed, multiplier),
+    now: now(),
+    random: () => Effect.runSync(random.nextIntBetween(0, UINT32)),
+    makeCell: (shard) => {
+      const cell = new ShardRef(shard)
+      cells.push(cell)
+      return cell
+    }
+  })
+  const perDatabase = cells.length / settings.databases
+  return Store.of({
+    keyspace,
+    refs: Array.from({ length: settings.databases }, (_, i) =>
+      cells.slice(i * perDatabase, (i + 1) * perDatabase)
+    ),
+    now
+  })
+})
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Store, never, ServerConfig> = Layer.effect(
-	Store,
-	make,
-);
+export const layer: Layer.Layer<Store, never, ServerConfig> = Layer.effect(Store, make)

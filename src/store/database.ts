@@ -5,597 +5,487 @@
  * not: an expired key is never seen; a running snapshot is handed the old state before it changes; the expiry index
  * and the memory counter are right. A ref stays valid until the next call that writes to its shard.
  */
-import { type HashKey, hashBytes } from "./hash.js";
+import { type HashKey, hashBytes } from "./hash.js"
 import {
-	ACCESS_MASK,
-	ACCESS_SHIFT,
-	FLAG_EXPIRES,
-	FLAG_LONG,
-	NO_DEADLINE,
-	needsLong,
-	Records,
-	unitsFor,
-	VALUE_BYTES_SHORT_MAX,
-} from "./record.js";
-import { classOfUnits, Segments, UNIT_BITS, UNIT_MASK } from "./segments.js";
-import { Shard, type ShardContext } from "./shard.js";
-import { Snapshot } from "./snapshot.js";
+  ACCESS_MASK,
+  ACCESS_SHIFT,
+  FLAG_EXPIRES,
+  FLAG_LONG,
+  NO_DEADLINE,
+  needsLong,
+  Records,
+  unitsFor,
+  VALUE_BYTES_SHORT_MAX
+} from "./record.js"
+import { classOfUnits, Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
+import { Shard, type ShardContext } from "./shard.js"
+import { Snapshot } from "./snapshot.js"
 
 /** Shards of a database: each bounds every pause (a flush, a walk) to 1/32 of the keys. */
-export const SHARDS = 32;
-const SHARD_MASK = SHARDS - 1;
+export const SHARDS = 32
+const SHARD_MASK = SHARDS - 1
 /** How far from its home slot a prefetch looks for an entry. */
-const PREFETCH_SLOTS = 12;
+const PREFETCH_SLOTS = 12
 
 /** What holds a shard; ShardRef.ts makes it an Effect Ref. */
 export interface ShardCell {
-	current: Shard;
+  current: Shard
 }
 
 /** A deadline in Unix ms: a bigint beyond 2^53. NO_DEADLINE where a key has none. */
-export type Deadline = number | bigint;
+export type Deadline = number | bigint
 
-const KEEP_DEADLINE = -2;
+const KEEP_DEADLINE = -2
 
 export interface Database {
-	/** The number that SELECT takes. */
-	readonly index: number;
-	readonly cells: ReadonlyArray<ShardCell>;
+  /** The number that SELECT takes. */
+  readonly index: number
+  readonly cells: ReadonlyArray<ShardCell>
 }
 
 export interface KeyspaceOptions {
-	readonly databases: number;
-	readonly hashKey: HashKey;
-	readonly makeCell: (shard: Shard) => ShardCell;
-	/** The Unix ms at the start. */
-	readonly now: number;
-	/** Gives unsigned 32-bit integers. */
-	readonly random: () => number;
+  readonly databases: number
+  readonly hashKey: HashKey
+  readonly makeCell: (shard: Shard) => ShardCell
+  /** The Unix ms at the start. */
+  readonly now: number
+  /** Gives unsigned 32-bit integers. */
+  readonly random: () => number
 }
 
 /** Keys that are brought into the cache together: their hashes, and the records that were come across. */
 export class Prefetch {
-	hashes = new Int32Array(256);
-	/** 0 where none was. */
-	refs = new Int32Array(256);
-	/** Where they were looked for. */
-	database: Database | null = null;
-	/** What `ShardContext.structure` was then. */
-	structure = -1;
+  hashes = new Int32Array(256)
+  /** 0 where none was. */
+  refs = new Int32Array(256)
+  /** Where they were looked for. */
+  database: Database | null = null
+  /** What `ShardContext.structure` was then. */
+  structure = -1
 
-	reserve(count: number): void {
-		if (count <= this.hashes.length) return;
-		this.hashes = new Int32Array(count * 2);
-		this.refs = new Int32Array(count * 2);
-	}
+  reserve(count: number): void {
+    if (count <= this.hashes.length) return
+    this.hashes = new Int32Array(count * 2)
+    this.refs = new Int32Array(count * 2)
+  }
 }
 
 /** What the store counts, for INFO. */
 export class KeyspaceStats {
-	hits = 0;
-	misses = 0;
-	expired = 0;
+  hits = 0
+  misses = 0
+  expired = 0
 }
 
 export class Keyspace {
-	readonly segments = new Segments();
-	readonly records = new Records(this.segments);
-	readonly databases: ReadonlyArray<Database>;
-	readonly stats = new KeyspaceStats();
-	/** Unix ms, as read at the start of the batch. */
-	now: number;
-	/** Seconds, 24 bits: what records keep of the time of their last access. */
-	clock = 0;
-	/** Whether keys whose time has come are hidden and removed; loading an AOF turns it off. */
-	expires = true;
-	/** Called before an expired key is removed: propagation tells the AOF. */
-	onExpire: (database: number, ref: number) => void = () => {};
-	/** What prefetches add up to: kept so that they are not optimized away. */
-	loadSum = 0;
-	/** Unsigned 32-bit integers for whatever is to be random. */
-	readonly random: () => number;
-	private readonly context: ShardContext;
-	private readonly makeCell: (shard: Shard) => ShardCell;
+  readonly segments = new Segments()
+  readonly records = new Records(this.segments)
+  readonly databases: ReadonlyArray<Database>
+  readonly stats = new KeyspaceStats()
+  /** Unix ms, as read at the start of the batch. */
+  now: number
+  /** Seconds, 24 bits: what records keep of the time of their last access. */
+  clock = 0
+  /** Whether keys whose time has come are hidden and removed; loading an AOF turns it off. */
+  expires = true
+  /** Called before an expired key is removed: propagation tells the AOF. */
+  onExpire: (database: number, ref: number) => void = () => {}
+  /** What prefetches add up to: kept so that they are not optimized away. */
+  loadSum = 0
+  /** Unsigned 32-bit integers for whatever is to be random. */
+  readonly random: () => number
+  private readonly context: ShardContext
+  private readonly makeCell: (shard: Shard) => ShardCell
 
-	constructor(options: KeyspaceOptions) {
-		this.context = {
-			segments: this.segments,
-			records: this.records,
-			hashKey: options.hashKey,
-			structure: 0,
-		};
-		this.makeCell = options.makeCell;
-		this.random = options.random;
-		this.now = options.now;
-		this.setTime(options.now);
-		this.databases = Array.from({ length: options.databases }, (_, index) => ({
-			index,
-			cells: Array.from({ length: SHARDS }, () =>
-				this.makeCell(new Shard(this.context)),
-			),
-		}));
-	}
+  constructor(options: KeyspaceOptions) {
+    this.context = {
+      segments: this.segments,
+      records: this.records,
+      hashKey: options.hashKey,
+      structure: 0
+    }
+    this.makeCell = options.makeCell
+    this.random = options.random
+    this.now = options.now
+    this.setTime(options.now)
+    this.databases = Array.from({ length: options.databases }, (_, index) => ({
+      index,
+      cells: Array.from({ length: SHARDS }, () => this.makeCell(new Shard(this.context)))
+    }))
+  }
 
-	/** Sets the time that everything until the next call sees. */
-	setTime(now: number): void {
-		this.now = now;
-		this.clock = Math.floor(now / 1000) & ACCESS_MASK;
-	}
+  /** Sets the time that everything until the next call sees. */
+  setTime(now: number): void {
+    this.now = now
+    this.clock = Math.floor(now / 1000) & ACCESS_MASK
+  }
 
-	/** The hash of a key. */
-	hash(view: DataView, start: number, length: number): number {
-		return hashBytes(view, start, length, this.context.hashKey);
-	}
+  /** The hash of a key. */
+  hash(view: DataView, start: number, length: number): number {
+    return hashBytes(view, start, length, this.context.hashKey)
+  }
 
-	shard(database: Database, hash: number): Shard {
-		return database.cells[hash & SHARD_MASK]!.current;
-	}
+  shard(database: Database, hash: number): Shard {
+    return database.cells[hash & SHARD_MASK]!.current
+  }
 
-	/**
-	 * Brings the index slots and then the records of many keys into the cache. Each loop's loads are independent of
-	 * one another and little else is in it, so that their cache misses overlap.
-	 */
-	prefetch(database: Database, keys: Prefetch, count: number): void {
-		const { hashes, refs } = keys;
-		const { words } = this.segments;
-		for (let i = 0; i < count; i++) {
-			const hash = hashes[i]!;
-			refs[i] = database.cells[hash & SHARD_MASK]!.current.homeSlot(hash);
-		}
-		let sum = 0;
-		for (let i = 0; i < count; i++) {
-			const ref = refs[i]!;
-			sum += words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1]!;
-		}
-		for (let i = 0; i < count; i++) {
-			const hash = hashes[i]!;
-			const ref = refs[i]!;
-			const page = words[ref >> UNIT_BITS]!;
-			const first = (ref & UNIT_MASK) << 1;
-			const end = Math.min(first + 2 * PREFETCH_SLOTS, page.length);
-			let at = first;
-			while (at < end && page[at]! < hash && page[at + 1] !== 0) at += 2;
-			refs[i] = at < end && page[at] === hash ? page[at + 1]! : 0;
-		}
-		for (let i = 0; i < count; i++) {
-			const ref = refs[i]!;
-			sum += words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1]!;
-		}
-		this.loadSum = sum | 0;
-		keys.structure = this.context.structure;
-		keys.database = database;
-	}
+  /**
+   * Brings the index slots and then the records of many keys into the cache. Each loop's loads are independent of
+   * one another and little else is in it, so that their cache misses overlap.
+   */
+  prefetch(database: Database, keys: Prefetch, count: number): void {
+    const { hashes, refs } = keys
+    const { words } = this.segments
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!
+      refs[i] = database.cells[hash & SHARD_MASK]!.current.homeSlot(hash)
+    }
+    let sum = 0
+    for (let i = 0; i < count; i++) {
+      const ref = refs[i]!
+      sum += words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1]!
+    }
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!
+      const ref = refs[i]!
+      const page = words[ref >> UNIT_BITS]!
+      const first = (ref & UNIT_MASK) << 1
+      const end = Math.min(first + 2 * PREFETCH_SLOTS, page.length)
+      let at = first
+      while (at < end && page[at]! < hash && page[at + 1] !== 0) at += 2
+      refs[i] = at < end && page[at] === hash ? page[at + 1]! : 0
+    }
+    for (let i = 0; i < count; i++) {
+      const ref = refs[i]!
+      sum += words[ref >> UNIT_BITS]![(ref & UNIT_MASK) << 1]!
+    }
+    this.loadSum = sum | 0
+    keys.structure = this.context.structure
+    keys.database = database
+  }
 
-	/**
-	 * The record of the key whose hash was at `index` of a prefetch, where that came across it and nothing has moved
-	 * since; else 0, which says nothing. It may have expired.
-	 */
-	knownRecord(
-		keys: Prefetch,
-		index: number,
-		database: Database,
-		hash: number,
-		view: DataView,
-		start: number,
-		length: number,
-	): number {
-		const ref = keys.refs[index]!;
-		if (
-			ref === 0 ||
-			keys.structure !== this.context.structure ||
-			keys.database !== database
-		)
-			return 0;
-		return database.cells[hash & SHARD_MASK]!.current.hasKey(
-			ref,
-			view,
-			start,
-			length,
-		)
-			? ref
-			: 0;
-	}
+  /**
+   * The record of the key whose hash was at `index` of a prefetch, where that came across it and nothing has moved
+   * since; else 0, which says nothing. It may have expired.
+   */
+  knownRecord(
+    keys: Prefetch,
+    index: number,
+    database: Database,
+    hash: number,
+    view: DataView,
+    start: number,
+    length: number
+  ): number {
+    const ref = keys.refs[index]!
+    if (ref === 0 || keys.structure !== this.context.structure || keys.database !== database) return 0
+    return database.cells[hash & SHARD_MASK]!.current.hasKey(ref, view, start, length) ? ref : 0
+  }
 
-	/** `find` for the key whose hash was at `index` of a prefetch. */
-	findPrefetched(
-		keys: Prefetch,
-		index: number,
-		database: Database,
-		hash: number,
-		view: DataView,
-		start: number,
-		length: number,
-	): number {
-		const ref = this.knownRecord(
-			keys,
-			index,
-			database,
-			hash,
-			view,
-			start,
-			length,
-		);
-		return ref !== 0 && !this.isExpired(ref)
-			? ref
-			: this.find(database, hash, view, start, length);
-	}
+  /** `find` for the key whose hash was at `index` of a prefetch. */
+  findPrefetched(
+    keys: Prefetch,
+    index: number,
+    database: Database,
+    hash: number,
+    view: DataView,
+    start: number,
+    length: number
+  ): number {
+    const ref = this.knownRecord(keys, index, database, hash, view, start, length)
+    return ref !== 0 && !this.isExpired(ref) ? ref : this.find(database, hash, view, start, length)
+  }
 
-	/** The ref of a key, or 0 where it does not exist or has expired (it is removed then). */
-	find(
-		database: Database,
-		hash: number,
-		view: DataView,
-		start: number,
-		length: number,
-	): number {
-		const shard = database.cells[hash & SHARD_MASK]!.current;
-		const ref = shard.find(hash, view, start, length);
-		if (ref !== 0 && this.isExpired(ref)) {
-			this.expire(database.index, shard, ref);
-			return 0;
-		}
-		return ref;
-	}
+  /** The ref of a key, or 0 where it does not exist or has expired (it is removed then). */
+  find(database: Database, hash: number, view: DataView, start: number, length: number): number {
+    const shard = database.cells[hash & SHARD_MASK]!.current
+    const ref = shard.find(hash, view, start, length)
+    if (ref !== 0 && this.isExpired(ref)) {
+      this.expire(database.index, shard, ref)
+      return 0
+    }
+    return ref
+  }
 
-	/** Counts a look-up that reads the value of `ref` (0: there was none), and notes the access. */
-	noteRead(ref: number): void {
-		if (ref === 0) {
-			this.stats.misses++;
-			return;
-		}
-		this.stats.hits++;
-		const words = this.segments.words[ref >> UNIT_BITS]!;
-		const at = (ref & UNIT_MASK) << 1;
-		words[at] = (words[at]! & 0xff) | (this.clock << ACCESS_SHIFT);
-	}
+  /** Counts a look-up that reads the value of `ref` (0: there was none), and notes the access. */
+  noteRead(ref: number): void {
+    if (ref === 0) {
+      this.stats.misses++
+      return
+    }
+    this.stats.hits++
+    const words = this.segments.words[ref >> UNIT_BITS]!
+    const at = (ref & UNIT_MASK) << 1
+    words[at] = (words[at]! & 0xff) | (this.clock << ACCESS_SHIFT)
+  }
 
-	/** Counts a look-up that is no access. */
-	noteLookUp(ref: number): void {
-		if (ref === 0) this.stats.misses++;
-		else this.stats.hits++;
-	}
+  /** Counts a look-up that is no access. */
+  noteLookUp(ref: number): void {
+    if (ref === 0) this.stats.misses++
+    else this.stats.hits++
+  }
 
-	isExpired(ref: number): boolean {
-		const words = this.segments.words[ref >> UNIT_BITS]!;
-		if ((words[((ref & UNIT_MASK) << 1) + 1]! & FLAG_EXPIRES) === 0)
-			return false;
-		return this.expires && this.records.deadline(ref) <= this.now;
-	}
+  isExpired(ref: number): boolean {
+    const words = this.segments.words[ref >> UNIT_BITS]!
+    if ((words[((ref & UNIT_MASK) << 1) + 1]! & FLAG_EXPIRES) === 0) return false
+    return this.expires && this.records.deadline(ref) <= this.now
+  }
 
-	/**
-	 * Makes the key hold a value of `valueLength` bytes, which the caller must write at `records.valueStart` of the ref
-	 * it is given; whatever the key held is gone. `known` is the key's record where the caller has found it already.
-	 */
-	prepare(
-		database: Database,
-		hash: number,
-		source: Uint8Array,
-		view: DataView,
-		keyStart: number,
-		keyLength: number,
-		type: number,
-		encoding: number,
-		valueLength: number,
-		deadline: Deadline,
-		known = 0,
-	): number {
-		const shard = database.cells[hash & SHARD_MASK]!.current;
-		const flags = deadline === NO_DEADLINE ? 0 : FLAG_EXPIRES;
-		if (
-			known !== 0 &&
-			this.overwrite(
-				shard,
-				known,
-				type,
-				encoding,
-				flags,
-				keyLength,
-				valueLength,
-				deadline,
-			)
-		) {
-			return known;
-		}
-		const old = shard.find(hash, view, keyStart, keyLength);
-		if (old !== 0 && old !== known) {
-			if (
-				this.overwrite(
-					shard,
-					old,
-					type,
-					encoding,
-					flags,
-					keyLength,
-					valueLength,
-					deadline,
-				)
-			)
-				return old;
-		}
-		if (old !== 0 && shard.snapshot !== null)
-			shard.snapshot.beforeChange(shard, old);
-		const ref = shard.createRecord(
-			type,
-			encoding,
-			this.clock,
-			flags,
-			source,
-			view,
-			keyStart,
-			keyLength,
-			valueLength,
-		);
-		if (old !== 0) {
-			shard.replace(ref);
-			shard.free(old);
-		} else shard.insert(hash, ref);
-		if (flags !== 0) {
-			this.records.setDeadline(ref, deadline);
-			shard.addToWheel(ref, this.now);
-		}
-		return ref;
-	}
+  /**
+   * Makes the key hold a value of `valueLength` bytes, which the caller must write at `records.valueStart` of the ref
+   * it is given; whatever the key held is gone. `known` is the key's record where the caller has found it already.
+   */
+  prepare(
+    database: Database,
+    hash: number,
+    source: Uint8Array,
+    view: DataView,
+    keyStart: number,
+    keyLength: number,
+    type: number,
+    encoding: number,
+    valueLength: number,
+    deadline: Deadline,
+    known = 0
+  ): number {
+    const shard = database.cells[hash & SHARD_MASK]!.current
+    const flags = deadline === NO_DEADLINE ? 0 : FLAG_EXPIRES
+    if (
+      known !== 0 &&
+      this.overwrite(shard, known, type, encoding, flags, keyLength, valueLength, deadline)
+    ) {
+      return known
+    }
+    const old = shard.find(hash, view, keyStart, keyLength)
+    if (old !== 0 && old !== known) {
+      if (this.overwrite(shard, old, type, encoding, flags, keyLength, valueLength, deadline)) return old
+    }
+    if (old !== 0 && shard.snapshot !== null) shard.snapshot.beforeChange(shard, old)
+    const ref = shard.createRecord(
+      type,
+      encoding,
+      this.clock,
+      flags,
+      source,
+      view,
+      keyStart,
+      keyLength,
+      valueLength
+    )
+    if (old !== 0) {
+      shard.replace(ref)
+      shard.free(old)
+    } else shard.insert(hash, ref)
+    if (flags !== 0) {
+      this.records.setDeadline(ref, deadline)
+      shard.addToWheel(ref, this.now)
+    }
+    return ref
+  }
 
-	/** Turns a record into another of the same block, where form and size class allow it. */
-	private overwrite(
-		shard: Shard,
-		ref: number,
-		type: number,
-		encoding: number,
-		flags: number,
-		keyLength: number,
-		valueLength: number,
-		deadline: Deadline,
-	): boolean {
-		const words = this.segments.words[ref >> UNIT_BITS]!;
-		const at = (ref & UNIT_MASK) << 1;
-		const header = words[at + 1]!;
-		if (
-			((header & (FLAG_LONG | FLAG_EXPIRES)) | flags) === 0 &&
-			valueLength <= VALUE_BYTES_SHORT_MAX
-		) {
-			// the usual record: no deadline before or after, short lengths
-			const oldUnits = (15 + keyLength + (header >>> 16)) >> 3;
-			const units = (15 + keyLength + valueLength) >> 3;
-			if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits))
-				return false;
-			if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref);
-			words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT);
-			words[at + 1] = (words[at + 1]! & 0xffff) | (valueLength << 16);
-			return true;
-		}
-		const long = needsLong(keyLength, valueLength) ? FLAG_LONG : 0;
-		if ((header & (FLAG_LONG | FLAG_EXPIRES)) !== (flags | long)) return false;
-		const units = unitsFor(flags | long, keyLength, valueLength);
-		if (classOfUnits(units) !== classOfUnits(this.records.units(ref)))
-			return false;
-		if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref);
-		words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT);
-		this.records.setValueLength(ref, valueLength);
-		if (flags !== 0 && deadline !== KEEP_DEADLINE)
-			this.changeDeadline(shard, ref, deadline);
-		return true;
-	}
+  /** Turns a record into another of the same block, where form and size class allow it. */
+  private overwrite(
+    shard: Shard,
+    ref: number,
+    type: number,
+    encoding: number,
+    flags: number,
+    keyLength: number,
+    valueLength: number,
+    deadline: Deadline
+  ): boolean {
+    const words = this.segments.words[ref >> UNIT_BITS]!
+    const at = (ref & UNIT_MASK) << 1
+    const header = words[at + 1]!
+    if (((header & (FLAG_LONG | FLAG_EXPIRES)) | flags) === 0 && valueLength <= VALUE_BYTES_SHORT_MAX) {
+      // the usual record: no deadline before or after, short lengths
+      const oldUnits = (15 + keyLength + (header >>> 16)) >> 3
+      const units = (15 + keyLength + valueLength) >> 3
+      if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
+      if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+      words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT)
+      words[at + 1] = (words[at + 1]! & 0xffff) | (valueLength << 16)
+      return true
+    }
+    const long = needsLong(keyLength, valueLength) ? FLAG_LONG : 0
+    if ((header & (FLAG_LONG | FLAG_EXPIRES)) !== (flags | long)) return false
+    const units = unitsFor(flags | long, keyLength, valueLength)
+    if (classOfUnits(units) !== classOfUnits(this.records.units(ref))) return false
+    if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+    words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT)
+    this.records.setValueLength(ref, valueLength)
+    if (flags !== 0 && deadline !== KEEP_DEADLINE) this.changeDeadline(shard, ref, deadline)
+    return true
+  }
 
-	/**
-	 * Changes the length of the value of a record, keeping its bytes up to the shorter of both and its deadline.
-	 * Gives the ref from now on.
-	 */
-	resize(
-		database: Database,
-		hash: number,
-		ref: number,
-		valueLength: number,
-	): number {
-		const shard = this.shard(database, hash);
-		if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref);
-		const records = this.records;
-		const flags = records.flags(ref);
-		const keyLength = records.keyLength(ref);
-		const expires = flags & FLAG_EXPIRES;
-		const type = records.type(ref);
-		const encoding = records.encoding(ref);
-		if (
-			this.overwrite(
-				shard,
-				ref,
-				type,
-				encoding,
-				expires,
-				keyLength,
-				valueLength,
-				KEEP_DEADLINE,
-			)
-		)
-			return ref;
-		return this.rebuild(shard, ref, expires, valueLength);
-	}
+  /**
+   * Changes the length of the value of a record, keeping its bytes up to the shorter of both and its deadline.
+   * Gives the ref from now on.
+   */
+  resize(database: Database, hash: number, ref: number, valueLength: number): number {
+    const shard = this.shard(database, hash)
+    if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+    const records = this.records
+    const flags = records.flags(ref)
+    const keyLength = records.keyLength(ref)
+    const expires = flags & FLAG_EXPIRES
+    const type = records.type(ref)
+    const encoding = records.encoding(ref)
+    if (this.overwrite(shard, ref, type, encoding, expires, keyLength, valueLength, KEEP_DEADLINE)) return ref
+    return this.rebuild(shard, ref, expires, valueLength)
+  }
 
-	/** A record anew with other flags or another length; the old one is freed. */
-	private rebuild(
-		shard: Shard,
-		old: number,
-		flags: number,
-		valueLength: number,
-	): number {
-		const records = this.records;
-		const keyLength = records.keyLength(old);
-		const source = records.bytes(old);
-		const ref = shard.createRecord(
-			records.type(old),
-			records.encoding(old),
-			records.access(old),
-			flags,
-			source,
-			this.segments.views[old >> UNIT_BITS]!,
-			records.keyStart(old),
-			keyLength,
-			valueLength,
-		);
-		const from = records.valueStart(old);
-		const kept = Math.min(valueLength, records.valueLength(old));
-		records
-			.bytes(ref)
-			.set(source.subarray(from, from + kept), records.valueStart(ref));
-		shard.seek(old);
-		shard.replace(ref);
-		if (flags & FLAG_EXPIRES && records.flags(old) & FLAG_EXPIRES) {
-			records.setDeadline(ref, records.deadlineExact(old));
-			shard.free(old);
-			shard.addToWheel(ref, this.now);
-		} else shard.free(old);
-		return ref;
-	}
+  /** A record anew with other flags or another length; the old one is freed. */
+  private rebuild(shard: Shard, old: number, flags: number, valueLength: number): number {
+    const records = this.records
+    const keyLength = records.keyLength(old)
+    const source = records.bytes(old)
+    const ref = shard.createRecord(
+      records.type(old),
+      records.encoding(old),
+      records.access(old),
+      flags,
+      source,
+      this.segments.views[old >> UNIT_BITS]!,
+      records.keyStart(old),
+      keyLength,
+      valueLength
+    )
+    const from = records.valueStart(old)
+    const kept = Math.min(valueLength, records.valueLength(old))
+    records.bytes(ref).set(source.subarray(from, from + kept), records.valueStart(ref))
+    shard.seek(old)
+    shard.replace(ref)
+    if (flags & FLAG_EXPIRES && records.flags(old) & FLAG_EXPIRES) {
+      records.setDeadline(ref, records.deadlineExact(old))
+      shard.free(old)
+      shard.addToWheel(ref, this.now)
+    } else shard.free(old)
+    return ref
+  }
 
-	/** To be called before the value of a record is changed in place. */
-	beforeChange(database: Database, hash: number, ref: number): void {
-		const shard = this.shard(database, hash);
-		if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref);
-	}
+  /** To be called before the value of a record is changed in place. */
+  beforeChange(database: Database, hash: number, ref: number): void {
+    const shard = this.shard(database, hash)
+    if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+  }
 
-	/** Gives a record a deadline, or takes it away. Gives the ref from now on. */
-	setDeadline(
-		database: Database,
-		hash: number,
-		ref: number,
-		deadline: Deadline,
-	): number {
-		const shard = this.shard(database, hash);
-		if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref);
-		const has = (this.records.flags(ref) & FLAG_EXPIRES) !== 0;
-		if (deadline === NO_DEADLINE)
-			return has
-				? this.rebuild(shard, ref, 0, this.records.valueLength(ref))
-				: ref;
-		if (has) {
-			this.changeDeadline(shard, ref, deadline);
-			return ref;
-		}
-		const rebuilt = this.rebuild(
-			shard,
-			ref,
-			FLAG_EXPIRES,
-			this.records.valueLength(ref),
-		);
-		this.records.setDeadline(rebuilt, deadline);
-		shard.addToWheel(rebuilt, this.now);
-		return rebuilt;
-	}
+  /** Gives a record a deadline, or takes it away. Gives the ref from now on. */
+  setDeadline(database: Database, hash: number, ref: number, deadline: Deadline): number {
+    const shard = this.shard(database, hash)
+    if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+    const has = (this.records.flags(ref) & FLAG_EXPIRES) !== 0
+    if (deadline === NO_DEADLINE)
+      return has ? this.rebuild(shard, ref, 0, this.records.valueLength(ref)) : ref
+    if (has) {
+      this.changeDeadline(shard, ref, deadline)
+      return ref
+    }
+    const rebuilt = this.rebuild(shard, ref, FLAG_EXPIRES, this.records.valueLength(ref))
+    this.records.setDeadline(rebuilt, deadline)
+    shard.addToWheel(rebuilt, this.now)
+    return rebuilt
+  }
 
-	private changeDeadline(shard: Shard, ref: number, deadline: Deadline): void {
-		shard.wheel!.remove(ref);
-		this.records.setDeadline(ref, deadline);
-		shard.wheel!.add(ref);
-	}
+  private changeDeadline(shard: Shard, ref: number, deadline: Deadline): void {
+    shard.wheel!.remove(ref)
+    this.records.setDeadline(ref, deadline)
+    shard.wheel!.add(ref)
+  }
 
-	/** The exact deadline of a record, or NO_DEADLINE. */
-	deadlineOf(ref: number): Deadline {
-		const deadline = this.records.deadline(ref);
-		return deadline > Number.MAX_SAFE_INTEGER
-			? this.records.deadlineExact(ref)
-			: deadline;
-	}
+  /** The exact deadline of a record, or NO_DEADLINE. */
+  deadlineOf(ref: number): Deadline {
+    const deadline = this.records.deadline(ref)
+    return deadline > Number.MAX_SAFE_INTEGER ? this.records.deadlineExact(ref) : deadline
+  }
 
-	/** Removes a key; whether it existed. */
-	remove(
-		database: Database,
-		hash: number,
-		view: DataView,
-		start: number,
-		length: number,
-	): boolean {
-		const ref = this.find(database, hash, view, start, length);
-		if (ref === 0) return false;
-		this.shard(database, hash).remove(ref);
-		return true;
-	}
+  /** Removes a key; whether it existed. */
+  remove(database: Database, hash: number, view: DataView, start: number, length: number): boolean {
+    const ref = this.find(database, hash, view, start, length)
+    if (ref === 0) return false
+    this.shard(database, hash).remove(ref)
+    return true
+  }
 
-	/** Keys of a database; expired ones that were not removed yet count, as in Redis. */
-	size(database: Database): number {
-		let size = 0;
-		for (const cell of database.cells) size += cell.current.size;
-		return size;
-	}
+  /** Keys of a database; expired ones that were not removed yet count, as in Redis. */
+  size(database: Database): number {
+    let size = 0
+    for (const cell of database.cells) size += cell.current.size
+    return size
+  }
 
-	/** Keys of a database that have a deadline. */
-	volatileSize(database: Database): number {
-		let size = 0;
-		for (const cell of database.cells) size += cell.current.volatileCount;
-		return size;
-	}
+  /** Keys of a database that have a deadline. */
+  volatileSize(database: Database): number {
+    let size = 0
+    for (const cell of database.cells) size += cell.current.volatileCount
+    return size
+  }
 
-	/** Empties a database by putting fresh shards into its Refs; the keys it had. */
-	flush(database: Database): number {
-		let removed = 0;
-		this.context.structure++;
-		for (const cell of database.cells) {
-			const old = cell.current;
-			removed += old.size;
-			if (old.size === 0 && old.heap.used === 0) continue;
-			cell.current = new Shard(this.context);
-			old.drop();
-		}
-		return removed;
-	}
+  /** Empties a database by putting fresh shards into its Refs; the keys it had. */
+  flush(database: Database): number {
+    let removed = 0
+    this.context.structure++
+    for (const cell of database.cells) {
+      const old = cell.current
+      removed += old.size
+      if (old.size === 0 && old.heap.used === 0) continue
+      cell.current = new Shard(this.context)
+      old.drop()
+    }
+    return removed
+  }
 
-	/** Swaps what two databases hold. */
-	swap(a: Database, b: Database): void {
-		this.context.structure++;
-		for (let i = 0; i < SHARDS; i++) {
-			const held = a.cells[i]!.current;
-			a.cells[i]!.current = b.cells[i]!.current;
-			b.cells[i]!.current = held;
-		}
-	}
+  /** Swaps what two databases hold. */
+  swap(a: Database, b: Database): void {
+    this.context.structure++
+    for (let i = 0; i < SHARDS; i++) {
+      const held = a.cells[i]!.current
+      a.cells[i]!.current = b.cells[i]!.current
+      b.cells[i]!.current = held
+    }
+  }
 
-	/** Starts a snapshot of all databases; `take` is given every record as it is now, during later calls too. */
-	snapshot(take: (database: number, ref: number) => void): Snapshot {
-		const shards = this.databases.flatMap(({ index, cells }) =>
-			cells
-				.filter((cell) => cell.current.size > 0)
-				.map((cell) => ({ database: index, shard: cell.current })),
-		);
-		return new Snapshot(this.records, shards, take);
-	}
+  /** Starts a snapshot of all databases; `take` is given every record as it is now, during later calls too. */
+  snapshot(take: (database: number, ref: number) => void): Snapshot {
+    const shards = this.databases.flatMap(({ index, cells }) =>
+      cells.filter((cell) => cell.current.size > 0).map((cell) => ({ database: index, shard: cell.current }))
+    )
+    return new Snapshot(this.records, shards, take)
+  }
 
-	/** Removes keys whose time has come, at most about `budget` of them; false where there may be more. */
-	expireDue(budget: number): boolean {
-		if (!this.expires) return true;
-		for (const database of this.databases) {
-			for (const cell of database.cells) {
-				const shard = cell.current;
-				if (shard.wheel === null) continue;
-				budget = shard.wheel.advance(this.now, budget, (ref) =>
-					this.expire(database.index, shard, ref),
-				);
-				if (budget === 0) return false;
-			}
-		}
-		return true;
-	}
+  /** Removes keys whose time has come, at most about `budget` of them; false where there may be more. */
+  expireDue(budget: number): boolean {
+    if (!this.expires) return true
+    for (const database of this.databases) {
+      for (const cell of database.cells) {
+        const shard = cell.current
+        if (shard.wheel === null) continue
+        budget = shard.wheel.advance(this.now, budget, (ref) => this.expire(database.index, shard, ref))
+        if (budget === 0) return false
+      }
+    }
+    return true
+  }
 
-	private expire(database: number, shard: Shard, ref: number): void {
-		this.stats.expired++;
-		this.onExpire(database, ref);
-		shard.remove(ref);
-	}
+  private expire(database: number, shard: Shard, ref: number): void {
+    this.stats.expired++
+    this.onExpire(database, ref)
+    shard.remove(ref)
+  }
 
-	/** Removes a record that has expired and was met in a walk. */
-	dropExpired(database: Database, shard: Shard, ref: number): void {
-		this.expire(database.index, shard, ref);
-	}
+  /** Removes a record that has expired and was met in a walk. */
+  dropExpired(database: Database, shard: Shard, ref: number): void {
+    this.expire(database.index, shard, ref)
+  }
 
-	/** A random key's record (it may have expired) and its shard, every key about as likely; null where there is none. */
-	randomRecord(
-		database: Database,
-	): { readonly shard: Shard; readonly ref: number } | null {
-		let rest = Math.floor((this.random() / 4294967296) * this.size(database));
-		for (const cell of database.cells) {
-			const shard = cell.current;
-			if (rest < shard.size)
-				return { shard, ref: shard.randomRecord(this.random) };
-			rest -= shard.size;
-		}
-		return null;
-	}
+  /** A random key's record (it may have expired) and its shard, every key about as likely; null where there is none. */
+  randomRecord(database: Database): { readonly shard: Shard; readonly ref: number } | null {
+    let rest = Math.floor((this.random() / 4294967296) * this.size(database))
+    for (const cell of database.cells) {
+      const shard = cell.current
+      if (rest < shard.size) return { shard, ref: shard.randomRecord(this.random) }
+      rest -= shard.size
+    }
+    return null
+  }
 }

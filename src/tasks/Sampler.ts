@@ -1,59 +1,58 @@
 /**
  * Samples rates and peaks for INFO. Tasks tier: ends with its scope.
  */
-import * as Clock from "effect/Clock";
-import * as Effect from "effect/Effect";
-import * as Layer from "effect/Layer";
-import * as Aof from "../aof/Aof.js";
-import { RequestEngine } from "../dispatch/RequestEngine.js";
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Aof from "../aof/Aof.js"
+import { RequestEngine } from "../dispatch/RequestEngine.js"
 
-const INTERVAL_MS = 100;
+const INTERVAL_MS = 100
 /** Samples that a rate is averaged over. */
-const SAMPLES = 16;
+const SAMPLES = 16
 
 /** A rate per second over the last samples of a growing count. */
 class Rate {
-	private readonly counts: Array<number> = [];
+  private readonly counts: Array<number> = []
 
-	sample(count: number): number {
-		this.counts.push(count);
-		if (this.counts.length > SAMPLES + 1) this.counts.shift();
-		const spanMs = (this.counts.length - 1) * INTERVAL_MS;
-		return spanMs === 0 ? 0 : ((count - this.counts[0]!) * 1000) / spanMs;
-	}
+  sample(count: number): number {
+    this.counts.push(count)
+    if (this.counts.length > SAMPLES + 1) this.counts.shift()
+    const spanMs = (this.counts.length - 1) * INTERVAL_MS
+    return spanMs === 0 ? 0 : ((count - this.counts[0]!) * 1000) / spanMs
+  }
 }
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<never, never, RequestEngine | Aof.Aof> =
-	Layer.scopedDiscard(
-		Effect.gen(function* () {
-			const { engine } = yield* RequestEngine;
-			const aof = yield* Aof.Aof;
-			const { server, stats } = engine;
-			const commands = new Rate();
-			const input = new Rate();
-			const output = new Rate();
-			const sample = Effect.sync(() => {
-				server.opsPerSecond = Math.round(commands.sample(stats.commands));
-				server.inputBytesPerSecond = input.sample(stats.netInputBytes);
-				server.outputBytesPerSecond = output.sample(stats.netOutputBytes);
-				server.notePeak(engine.keyspace.segments.usedBytes);
-				const status = aof.status();
-				server.aof.enabled = status.enabled;
-				server.aof.lastWriteOk = status.lastWriteOk;
-				server.aof.baseBytes = status.baseBytes;
-				server.aof.currentBytes = status.currentBytes;
-				server.aof.pendingFsyncs = status.pendingFsyncs;
-				server.aof.bufferBytes = engine.log.length;
-			});
-			yield* sample;
-			yield* Effect.forever(Effect.delay(sample, INTERVAL_MS)).pipe(
-				Effect.forkScoped,
-				// rates are of real time, and a TestClock that moves an hour would run every sample of it
-				Effect.withClock(Clock.make()),
-			);
-		}),
-	);
+export const layer: Layer.Layer<never, never, RequestEngine | Aof.Aof> = Layer.scopedDiscard(
+  Effect.gen(function* () {
+    const { engine } = yield* RequestEngine
+    const aof = yield* Aof.Aof
+    const { server, stats } = engine
+    const commands = new Rate()
+    const input = new Rate()
+    const output = new Rate()
+    const sample = Effect.sync(() => {
+      server.opsPerSecond = Math.round(commands.sample(stats.commands))
+      server.inputBytesPerSecond = input.sample(stats.netInputBytes)
+      server.outputBytesPerSecond = output.sample(stats.netOutputBytes)
+      server.notePeak(engine.keyspace.segments.usedBytes)
+      const status = aof.status()
+      server.aof.enabled = status.enabled
+      server.aof.lastWriteOk = status.lastWriteOk
+      server.aof.baseBytes = status.baseBytes
+      server.aof.currentBytes = status.currentBytes
+      server.aof.pendingFsyncs = status.pendingFsyncs
+      server.aof.bufferBytes = engine.log.length
+    })
+    yield* sample
+    yield* Effect.forever(Effect.delay(sample, INTERVAL_MS)).pipe(
+      Effect.forkScoped,
+      // rates are of real time, and a TestClock that moves an hour would run every sample of it
+      Effect.withClock(Clock.make())
+    )
+  })
+)

@@ -3,46 +3,45 @@
  */
 
 /** From so many bytes on, the runtime's copy wins (measured with 16 to 512 bytes). */
-const LOOP_BYTES_MAX = 128;
+const LOOP_BYTES_MAX = 128
 
 /** Bytes together with the view that reads their words. */
 export interface Memory {
-	readonly bytes: Uint8Array;
-	readonly view: DataView;
+  readonly bytes: Uint8Array
+  readonly view: DataView
 }
 
 /** Copies bytes, a word at a time where they are few. */
 export const copyWords = (
-	source: DataView,
-	sourceBytes: Uint8Array,
-	from: number,
-	length: number,
-	target: DataView,
-	targetBytes: Uint8Array,
-	to: number,
+  source: DataView,
+  sourceBytes: Uint8Array,
+  from: number,
+  length: number,
+  target: DataView,
+  targetBytes: Uint8Array,
+  to: number
 ): void => {
-	if (length > LOOP_BYTES_MAX) {
-		targetBytes.set(sourceBytes.subarray(from, from + length), to);
-		return;
-	}
-	const wordsEnd = from + (length & ~3);
-	const end = from + length;
-	for (; from < wordsEnd; from += 4, to += 4)
-		target.setInt32(to, source.getInt32(from, true), true);
-	for (; from < end; from++, to++) targetBytes[to] = sourceBytes[from]!;
-};
+  if (length > LOOP_BYTES_MAX) {
+    targetBytes.set(sourceBytes.subarray(from, from + length), to)
+    return
+  }
+  const wordsEnd = from + (length & ~3)
+  const end = from + length
+  for (; from < wordsEnd; from += 4, to += 4) target.setInt32(to, source.getInt32(from, true), true)
+  for (; from < end; from++, to++) targetBytes[to] = sourceBytes[from]!
+}
 
 /** Copies bytes, a byte at a time where they are few. */
 export const copyBytes = (
-	source: Uint8Array,
-	from: number,
-	length: number,
-	target: Uint8Array,
-	to: number,
+  source: Uint8Array,
+  from: number,
+  length: number,
+  target: Uint8Array,
+  to: number
 ): void => {
-	if (length > LOOP_BYTES_MAX) {
-		target.set(source.subarray(from, from + length), to);
-		return;
-	}
-	for (let i = 0; i < length; i++) target[to + i] = source[from + i]!;
-};
+  if (length > LOOP_BYTES_MAX) {
+    target.set(source.subarray(from, from + length), to)
+    return
+  }
+  for (let i = 0; i < length; i++) target[to + i] = source[from + i]!
+}

@@ -1,145 +1,110 @@
 // How the executable starts, and how it refuses to: the way a person at a shell or a supervisor sees it.
-import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { connect, plain } from "../support/client.mjs";
-import {
-	executable,
-	freePort,
-	ping,
-	Server,
-	start,
-	temporaryDir,
-} from "../support/server.mjs";
+import { rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, describe, expect, it, vi } from "vitest"
+import { connect, plain } from "../support/client.mjs"
+import { executable, freePort, ping, Server, start, temporaryDir } from "../support/server.mjs"
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
-const cleanups: Array<() => unknown> = [];
+const cleanups: Array<() => unknown> = []
 afterEach(async () => {
-	for (const cleanup of cleanups.splice(0)) await cleanup();
-});
+  for (const cleanup of cleanups.splice(0)) await cleanup()
+})
 const track = (server: Server): Server => {
-	cleanups.push(() => server.dispose());
-	return server;
-};
-const configured = (
-	lines: ReadonlyArray<string>,
-	more: ReadonlyArray<string> = [],
-) => {
-	const dir = temporaryDir("lifecycle");
-	cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
-	const file = join(dir, "redis.conf");
-	writeFileSync(file, `${lines.join("\n")}\n`);
-	return {
-		file,
-		server: track(
-			new Server({
-				command: `${executable} ${file}`,
-				args: ["--dir {dir}", ...more],
-				dir,
-			}),
-		),
-	};
-};
+  cleanups.push(() => server.dispose())
+  return server
+}
+const configured = (lines: ReadonlyArray<string>, more: ReadonlyArray<string> = []) => {
+  const dir = temporaryDir("lifecycle")
+  cleanups.push(() => rmSync(dir, { recursive: true, force: true }))
+  const file = join(dir, "redis.conf")
+  writeFileSync(file, `${lines.join("\n")}\n`)
+  return {
+    file,
+    server: track(
+      new Server({
+        command: `${executable} ${file}`,
+        args: ["--dir {dir}", ...more],
+        dir
+      })
+    )
+  }
+}
 
 describe("start", () => {
-	it("a second server on the same port says so and ends with code 1; the first goes on", async () => {
-		const first = track(await start());
-		const second = track(new Server({ port: first.port }));
-		await second.launch();
-		expect(await second.exited).toEqual({ code: 1, signal: null });
-		expect(second.output).toMatch(/in use/i);
-		expect(second.output).toContain(String(first.port));
-		expect(second.output).not.toMatch(/^\s+at /m);
-		expect(await ping(first.port)).toBe("+PONG\r\n");
-	});
+  it("a second server on the same port says so and ends with code 1; the first goes on", async () => {
+    const first = track(await start())
+    const second = track(new Server({ port: first.port }))
+    await second.launch()
+    expect(await second.exited).toEqual({ code: 1, signal: null })
+    expect(second.output).toMatch(/in use/i)
+    expect(second.output).toContain(String(first.port))
+    expect(second.output).not.toMatch(/^\s+at /m)
+    expect(await ping(first.port)).toBe("+PONG\r\n")
+  })
 
-	it("reads a configuration file, and arguments after it win", async () => {
-		const port = await freePort();
-		const lines = [
-			"# a comment",
-			"",
-			"port 1",
-			'save ""',
-			"databases 3",
-			"maxmemory 100mb",
-		];
-		const { server } = configured(lines, [
-			`--port ${port}`,
-			"--maxmemory 200mb",
-		]);
-		await server.launch();
-		const answered = async (): Promise<boolean> =>
-			(await ping(port)) === "+PONG\r\n";
-		await expect.poll(answered, { timeout: 10_000, interval: 10 }).toBe(true);
-		const client = await connect({ port });
-		expect(plain(await client.send("CONFIG", "GET", "databases"))).toEqual([
-			"databases",
-			"3",
-		]);
-		expect(plain(await client.send("CONFIG", "GET", "maxmemory"))).toEqual([
-			"maxmemory",
-			"209715200",
-		]);
-		expect(plain(await client.send("SELECT", "3"))).toEqual({
-			error: "ERR DB index is out of range",
-		});
-		await client.destroy();
-	});
+  it("reads a configuration file, and arguments after it win", async () => {
+    const port = await freePort()
+    const lines = ["# a comment", "", "port 1", 'save ""', "databases 3", "maxmemory 100mb"]
+    const { server } = configured(lines, [`--port ${port}`, "--maxmemory 200mb"])
+    await server.launch()
+    const answered = async (): Promise<boolean> => (await ping(port)) === "+PONG\r\n"
+    await expect.poll(answered, { timeout: 10_000, interval: 10 }).toBe(true)
+    const client = await connect({ port })
+    expect(plain(await client.send("CONFIG", "GET", "databases"))).toEqual(["databases", "3"])
+    expect(plain(await client.send("CONFIG", "GET", "maxmemory"))).toEqual(["maxmemory", "209715200"])
+    expect(plain(await client.send("SELECT", "3"))).toEqual({
+      error: "ERR DB index is out of range"
+    })
+    await client.destroy()
+  })
 
-	it("an unknown directive ends the start with code 1, naming the file and the line", async () => {
-		const { file, server } = configured([
-			"# first",
-			'save ""',
-			"no-such-directive yes",
-		]);
-		await server.launch();
-		expect(await server.exited).toEqual({ code: 1, signal: null });
-		expect(server.output).toContain(file);
-		expect(server.output).toMatch(/line 3/);
-		expect(server.output).toContain("no-such-directive");
-	});
+  it("an unknown directive ends the start with code 1, naming the file and the line", async () => {
+    const { file, server } = configured(["# first", 'save ""', "no-such-directive yes"])
+    await server.launch()
+    expect(await server.exited).toEqual({ code: 1, signal: null })
+    expect(server.output).toContain(file)
+    expect(server.output).toMatch(/line 3/)
+    expect(server.output).toContain("no-such-directive")
+  })
 
-	it("a wrong value ends the start with code 1, naming the line and the value", async () => {
-		const { server } = configured(["port not-a-port"]);
-		await server.launch();
-		expect(await server.exited).toEqual({ code: 1, signal: null });
-		expect(server.output).toMatch(/line 1/);
-		expect(server.output).toContain("not-a-port");
-	});
+  it("a wrong value ends the start with code 1, naming the line and the value", async () => {
+    const { server } = configured(["port not-a-port"])
+    await server.launch()
+    expect(await server.exited).toEqual({ code: 1, signal: null })
+    expect(server.output).toMatch(/line 1/)
+    expect(server.output).toContain("not-a-port")
+  })
 
-	it("an unknown argument ends the start with code 1, naming it", async () => {
-		const server = track(new Server({ args: ["--no-such-argument 1"] }));
-		await server.launch();
-		expect(await server.exited).toEqual({ code: 1, signal: null });
-		expect(server.output).toContain("no-such-argument");
-	});
+  it("an unknown argument ends the start with code 1, naming it", async () => {
+    const server = track(new Server({ args: ["--no-such-argument 1"] }))
+    await server.launch()
+    expect(await server.exited).toEqual({ code: 1, signal: null })
+    expect(server.output).toContain("no-such-argument")
+  })
 
-	it("a configuration file that is not there ends the start with code 1, naming it", async () => {
-		const server = track(
-			new Server({ command: `${executable} {dir}/nowhere.conf` }),
-		);
-		await server.launch();
-		expect(await server.exited).toEqual({ code: 1, signal: null });
-		expect(server.output).toContain("nowhere.conf");
-	});
+  it("a configuration file that is not there ends the start with code 1, naming it", async () => {
+    const server = track(new Server({ command: `${executable} {dir}/nowhere.conf` }))
+    await server.launch()
+    expect(await server.exited).toEqual({ code: 1, signal: null })
+    expect(server.output).toContain("nowhere.conf")
+  })
 
-	it("a directory that is not there ends the start with code 1, naming it", async () => {
-		const server = track(
-			new Server({
-				command: `${executable} --port {port} --dir {dir}/nowhere`,
-			}),
-		);
-		await server.launch();
-		expect(await server.exited).toEqual({ code: 1, signal: null });
-		expect(server.output).toContain("nowhere");
-	});
+  it("a directory that is not there ends the start with code 1, naming it", async () => {
+    const server = track(
+      new Server({
+        command: `${executable} --port {port} --dir {dir}/nowhere`
+      })
+    )
+    await server.launch()
+    expect(await server.exited).toEqual({ code: 1, signal: null })
+    expect(server.output).toContain("nowhere")
+  })
 
-	it("logs its process id and that it is ready, as programs that wait for redis-server expect", async () => {
-		const server = track(await start());
-		await expect
-			.poll(() => server.output)
-			.toContain("Ready to accept connections");
-		expect(server.output).toMatch(new RegExp(`^${server.pid}:M `, "m"));
-	});
-});
+  it("logs its process id and that it is ready, as programs that wait for redis-server expect", async () => {
+    const server = track(await start())
+    await expect.poll(() => server.output).toContain("Ready to accept connections")
+    expect(server.output).toMatch(new RegExp(`^${server.pid}:M `, "m"))
+  })
+})

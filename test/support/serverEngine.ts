@@ -3,234 +3,214 @@
  *
  * Replies are taken apart: simple strings, errors ("-…"), bulk strings, numbers, arrays; maps are Maps, sets Sets.
  */
-import { commandRecords } from "../../src/commands/index.js";
-import { Settings } from "../../src/config/settings.js";
-import { Engine } from "../../src/dispatch/engine.js";
-import type { Wait } from "../../src/dispatch/outcome.js";
-import { PropagationLog } from "../../src/dispatch/propagation.js";
-import { ScriptState } from "../../src/dispatch/scripts.js";
-import { type ServerHost, ServerState } from "../../src/dispatch/server.js";
-import { Session } from "../../src/dispatch/session.js";
-import { CommandTable } from "../../src/dispatch/table.js";
-import { byteSource, encodeCommand } from "../../src/resp/batch.js";
-import { makeKeyspace, START_MS, seeded } from "./engine.js";
+import { commandRecords } from "../../src/commands/index.js"
+import { Settings } from "../../src/config/settings.js"
+import { Engine } from "../../src/dispatch/engine.js"
+import type { Wait } from "../../src/dispatch/outcome.js"
+import { PropagationLog } from "../../src/dispatch/propagation.js"
+import { ScriptState } from "../../src/dispatch/scripts.js"
+import { type ServerHost, ServerState } from "../../src/dispatch/server.js"
+import { Session } from "../../src/dispatch/session.js"
+import { CommandTable } from "../../src/dispatch/table.js"
+import { byteSource, encodeCommand } from "../../src/resp/batch.js"
+import { makeKeyspace, START_MS, seeded } from "./engine.js"
 
 export type Reply =
-	| null
-	| number
-	| boolean
-	| string
-	| ReadonlyArray<Reply>
-	| ReadonlySet<Reply>
-	| ReadonlyMap<Reply, Reply>;
+  | null
+  | number
+  | boolean
+  | string
+  | ReadonlyArray<Reply>
+  | ReadonlySet<Reply>
+  | ReadonlyMap<Reply, Reply>
 
 /** Reads one reply; gives it and the offset after it. */
-const readReply = (
-	text: string,
-	from: number,
-): readonly [reply: Reply, end: number] => {
-	const lineEnd = text.indexOf("\r\n", from);
-	const line = text.slice(from + 1, lineEnd);
-	const start = lineEnd + 2;
-	const several = (count: number): readonly [Array<Reply>, number] => {
-		const found: Array<Reply> = [];
-		let at = start;
-		for (let i = 0; i < count; i++) {
-			const [reply, end] = readReply(text, at);
-			found.push(reply);
-			at = end;
-		}
-		return [found, at];
-	};
-	switch (text[from]) {
-		case "-":
-			return [`-${line}`, start];
-		case ":":
-			return [Number(line), start];
-		case "_":
-			return [null, start];
-		case "#":
-			return [line === "t", start];
-		case "$":
-			return line === "-1"
-				? [null, start]
-				: [text.slice(start, start + Number(line)), start + Number(line) + 2];
-		case "=":
-			return [
-				text.slice(start + 4, start + Number(line)),
-				start + Number(line) + 2,
-			];
-		case "*":
-			return line === "-1" ? [null, start] : several(Number(line));
-		case "~": {
-			const [found, end] = several(Number(line));
-			return [new Set(found), end];
-		}
-		case "%": {
-			const [found, end] = several(Number(line) * 2);
-			return [
-				new Map(
-					Array.from({ length: found.length / 2 }, (_, i) => [
-						found[2 * i]!,
-						found[2 * i + 1]!,
-					]),
-				),
-				end,
-			];
-		}
-		default:
-			return [line, start];
-	}
-};
+const readReply = (text: string, from: number): readonly [reply: Reply, end: number] => {
+  const lineEnd = text.indexOf("\r\n", from)
+  const line = text.slice(from + 1, lineEnd)
+  const start = lineEnd + 2
+  const several = (count: number): readonly [Array<Reply>, number] => {
+    const found: Array<Reply> = []
+    let at = start
+    for (let i = 0; i < count; i++) {
+      const [reply, end] = readReply(text, at)
+      found.push(reply)
+      at = end
+    }
+    return [found, at]
+  }
+  switch (text[from]) {
+    case "-":
+      return [`-${line}`, start]
+    case ":":
+      return [Number(line), start]
+    case "_":
+      return [null, start]
+    case "#":
+      return [line === "t", start]
+    case "$":
+      return line === "-1"
+        ? [null, start]
+        : [text.slice(start, start + Number(line)), start + Number(line) + 2]
+    case "=":
+      return [text.slice(start + 4, start + Number(line)), start + Number(line) + 2]
+    case "*":
+      return line === "-1" ? [null, start] : several(Number(line))
+    case "~": {
+      const [found, end] = several(Number(line))
+      return [new Set(found), end]
+    }
+    case "%": {
+      const [found, end] = several(Number(line) * 2)
+      return [
+        new Map(Array.from({ length: found.length / 2 }, (_, i) => [found[2 * i]!, found[2 * i + 1]!])),
+        end
+      ]
+    }
+    default:
+      return [line, start]
+  }
+}
 
 /** The replies in bytes that were sent. */
 export const readReplies = (text: string): ReadonlyArray<Reply> => {
-	const found: Array<Reply> = [];
-	for (let at = 0; at < text.length; ) {
-		const [reply, end] = readReply(text, at);
-		found.push(reply);
-		at = end;
-	}
-	return found;
-};
+  const found: Array<Reply> = []
+  for (let at = 0; at < text.length; ) {
+    const [reply, end] = readReply(text, at)
+    found.push(reply)
+    at = end
+  }
+  return found
+}
 
 export interface TestClient {
-	readonly session: Session;
-	/** Executes one command; its raw reply, a byte a character ("" where there is none). */
-	readonly raw: (...args: ReadonlyArray<string>) => string;
-	/** Executes one command; its reply (undefined where there is none). */
-	readonly call: (...args: ReadonlyArray<string>) => Reply | undefined;
-	/** Executes commands that arrive in one read. */
-	readonly pipeline: (
-		...commands: ReadonlyArray<ReadonlyArray<string>>
-	) => ReadonlyArray<Reply>;
-	/** Whether the server has closed the connection: after its replies, or at once. */
-	ended: boolean;
-	destroyed: boolean;
+  readonly session: Session
+  /** Executes one command; its raw reply, a byte a character ("" where there is none). */
+  readonly raw: (...args: ReadonlyArray<string>) => string
+  /** Executes one command; its reply (undefined where there is none). */
+  readonly call: (...args: ReadonlyArray<string>) => Reply | undefined
+  /** Executes commands that arrive in one read. */
+  readonly pipeline: (...commands: ReadonlyArray<ReadonlyArray<string>>) => ReadonlyArray<Reply>
+  /** Whether the server has closed the connection: after its replies, or at once. */
+  ended: boolean
+  destroyed: boolean
 }
 
 export interface ServerEngine extends TestClient {
-	readonly engine: Engine;
-	readonly settings: Settings;
-	readonly connect: (address?: string) => TestClient;
-	/** What commands have asked to wait for. */
-	readonly waits: Array<Wait>;
-	readonly logged: Array<string>;
-	readonly files: Map<string, string>;
-	/** Unix ms. */
-	readonly clock: { now: number };
+  readonly engine: Engine
+  readonly settings: Settings
+  readonly connect: (address?: string) => TestClient
+  /** What commands have asked to wait for. */
+  readonly waits: Array<Wait>
+  readonly logged: Array<string>
+  readonly files: Map<string, string>
+  /** Unix ms. */
+  readonly clock: { now: number }
 }
 
 /** Makes an engine with settings of a configuration file's words, and one client. */
-export const makeServerEngine = (
-	directives: Readonly<Record<string, string>> = {},
-): ServerEngine => {
-	const random = seeded(1);
-	const keyspace = makeKeyspace(random);
-	const settings = Settings.make(
-		Object.entries(directives).map(([name, value]) => ({
-			name,
-			args: [value],
-			file: "",
-			line: 0,
-			text: "",
-		})),
-	);
-	const logged: Array<string> = [];
-	const files = new Map<string, string>();
-	const waits: Array<Wait> = [];
-	const clock = { now: START_MS };
-	const host: ServerHost = {
-		processId: 4242,
-		executable: "/opt/effect-kv",
-		operatingSystem: "Linux 6.1 x86_64",
-		nodeVersion: "20.0.0",
-		memory: () => ({
-			rssBytes: 64 * 1024 * 1024,
-			heapUsedBytes: 1024,
-			systemBytes: 8 * 1024 ** 3,
-		}),
-		cpu: () => ({ userMicroseconds: 1_500_000, systemMicroseconds: 250_000 }),
-		unixMicroseconds: () => clock.now * 1000 + 7,
-		randomHex: (digits) =>
-			Array.from({ length: digits }, () => (random() & 15).toString(16)).join(
-				"",
-			),
-		log: (severity, message) => logged.push(`${severity}: ${message}`),
-		replaceFile: (file, change) => {
-			if (file.startsWith("/read-only/")) return "Permission denied";
-			files.set(file, change(files.get(file) ?? ""));
-			return null;
-		},
-	};
-	const engine = new Engine(
-		keyspace,
-		new CommandTable(commandRecords),
-		new ScriptState(),
-		new ServerState(settings, host, START_MS),
-		new PropagationLog(),
-		{
-			now: () => clock.now,
-			onWait: (_session, wait) => waits.push(wait),
-			onFlushDue: () => {},
-			onDefect: (command, cause) => {
-				throw new Error(`'${command}' failed`, { cause });
-			},
-		},
-	);
-	const connect = (address = "127.0.0.1:50000"): TestClient => {
-		let sent: Array<Buffer> = [];
-		const session = new Session(
-			engine.newSessionId(),
-			keyspace.databases[0]!,
-			settings.requirepass === "",
-			clock.now,
-			address,
-			"127.0.0.1:6379",
-			{
-				send: (bytes, start, end) => {
-					sent.push(Buffer.from(bytes.subarray(start, end)));
-					return false;
-				},
-				end: () => {
-					client.ended = true;
-				},
-				destroy: () => {
-					client.destroyed = true;
-				},
-				pause: () => {},
-				resume: () => {},
-				congested: false,
-			},
-		);
-		engine.sessions.set(session.id, session);
-		const feed = (bytes: Buffer): string => {
-			sent = [];
-			engine.feed(session, byteSource(bytes), bytes.length);
-			return Buffer.concat(sent).toString("latin1");
-		};
-		const raw = (...args: ReadonlyArray<string>): string =>
-			feed(encodeCommand(args.map((arg) => Buffer.from(arg, "latin1"))));
-		const client: TestClient = {
-			session,
-			raw,
-			call: (...args) => readReplies(raw(...args))[0],
-			pipeline: (...commands) =>
-				readReplies(
-					feed(Buffer.concat(commands.map((args) => encodeCommand(args)))),
-				),
-			ended: false,
-			destroyed: false,
-		};
-		return client;
-	};
-	return Object.assign(connect(), {
-		engine,
-		settings,
-		connect,
-		waits,
-		logged,
-		files,
-		clock,
-	});
-};
+export const makeServerEngine = (directives: Readonly<Record<string, string>> = {}): ServerEngine => {
+  const random = seeded(1)
+  const keyspace = makeKeyspace(random)
+  const settings = Settings.make(
+    Object.entries(directives).map(([name, value]) => ({
+      name,
+      args: [value],
+      file: "",
+      line: 0,
+      text: ""
+    }))
+  )
+  const logged: Array<string> = []
+  const files = new Map<string, string>()
+  const waits: Array<Wait> = []
+  const clock = { now: START_MS }
+  const host: ServerHost = {
+    processId: 4242,
+    executable: "/opt/effect-kv",
+    operatingSystem: "Linux 6.1 x86_64",
+    nodeVersion: "20.0.0",
+    memory: () => ({
+      rssBytes: 64 * 1024 * 1024,
+      heapUsedBytes: 1024,
+      systemBytes: 8 * 1024 ** 3
+    }),
+    cpu: () => ({ userMicroseconds: 1_500_000, systemMicroseconds: 250_000 }),
+    unixMicroseconds: () => clock.now * 1000 + 7,
+    randomHex: (digits) => Array.from({ length: digits }, () => (random() & 15).toString(16)).join(""),
+    log: (severity, message) => logged.push(`${severity}: ${message}`),
+    replaceFile: (file, change) => {
+      if (file.startsWith("/read-only/")) return "Permission denied"
+      files.set(file, change(files.get(file) ?? ""))
+      return null
+    }
+  }
+  const engine = new Engine(
+    keyspace,
+    new CommandTable(commandRecords),
+    new ScriptState(),
+    new ServerState(settings, host, START_MS),
+    new PropagationLog(),
+    {
+      now: () => clock.now,
+      onWait: (_session, wait) => waits.push(wait),
+      onFlushDue: () => {},
+      onDefect: (command, cause) => {
+        throw new Error(`'${command}' failed`, { cause })
+      }
+    }
+  )
+  const connect = (address = "127.0.0.1:50000"): TestClient => {
+    let sent: Array<Buffer> = []
+    const session = new Session(
+      engine.newSessionId(),
+      keyspace.databases[0]!,
+      settings.requirepass === "",
+      clock.now,
+      address,
+      "127.0.0.1:6379",
+      {
+        send: (bytes, start, end) => {
+          sent.push(Buffer.from(bytes.subarray(start, end)))
+          return false
+        },
+        end: () => {
+          client.ended = true
+        },
+        destroy: () => {
+          client.destroyed = true
+        },
+        pause: () => {},
+        resume: () => {},
+        congested: false
+      }
+    )
+    engine.sessions.set(session.id, session)
+    const feed = (bytes: Buffer): string => {
+      sent = []
+      engine.feed(session, byteSource(bytes), bytes.length)
+      return Buffer.concat(sent).toString("latin1")
+    }
+    const raw = (...args: ReadonlyArray<string>): string =>
+      feed(encodeCommand(args.map((arg) => Buffer.from(arg, "latin1"))))
+    const client: TestClient = {
+      session,
+      raw,
+      call: (...args) => readReplies(raw(...args))[0],
+      pipeline: (...commands) =>
+        readReplies(feed(Buffer.concat(commands.map((args) => encodeCommand(args))))),
+      ended: false,
+      destroyed: false
+    }
+    return client
+  }
+  return Object.assign(connect(), {
+    engine,
+    settings,
+    connect,
+    waits,
+    logged,
+    files,
+    clock
+  })
+}
