@@ -11,12 +11,15 @@
  *
  * @since 0.1.0
  */
+
+import * as fs from "node:fs"
 import type * as SocketServer from "@effect/platform/SocketServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Aof from "./aof/Aof.js"
 import type { Settings } from "./config/settings.js"
 import * as Dispatch from "./dispatch/Dispatch.js"
@@ -205,6 +208,13 @@ export const layer = (
       const { shutdownRequested } = yield* Dispatch.Dispatch
       const scope = yield* Effect.scope
       const addresses: Array<SocketServer.Address> = []
+      for (const name of ["port", "bind", "unixsocket"]) {
+        const unsubscribe = settings.onChange(
+          name,
+          () => "this server listens where it was started; restart it"
+        )
+        yield* Effect.addFinalizer(() => Effect.sync(unsubscribe))
+      }
       for (const place of options === undefined ? placesOf(settings) : [placeOf(options)]) {
         const listening = Layer.buildWithScope(layerListener(place.where, place.options), scope)
         const context = yield* place.optional ? Effect.option(listening) : Effect.map(listening, Option.some)
@@ -224,6 +234,17 @@ export const layer = (
 export const layerSettings = (settings: Settings): Layer.Layer<Server | Core, ListenError | Aof.AofError> =>
   layer().pipe(Layer.provideMerge(layerCore), Layer.provideMerge(ServerConfig.layerSettings(settings)))
 
+/** The file with the process's number, while the server runs; one that cannot be written is only a warning, as in Redis. */
+const pidFile = (path: string): Effect.Effect<void, never, Scope.Scope> => {
+  if (path === "") return Effect.void
+  return Effect.acquireRelease(
+    Effect.try(() => fs.writeFileSync(path, `${process.pid}\n`)).pipe(
+      Effect.catchAll(({ error }) => Effect.logWarning(`Failed to write PID file: ${String(error)}`))
+    ),
+    () => Effect.sync(() => fs.rmSync(path, { force: true }))
+  )
+}
+
 /**
  * Runs a server until a client sends SHUTDOWN, or the fiber is interrupted (SIGTERM, SIGINT): both take the same way
  * down, the scope of the Layers.
@@ -233,11 +254,13 @@ export const layerSettings = (settings: Settings): Layer.Layer<Server | Core, Li
 export const main = (settings: Settings): Effect.Effect<void, ListenError | Aof.AofError> =>
   Effect.gen(function* () {
     const server = yield* Server
+    yield* pidFile(settings.pidfile)
     yield* Effect.logInfo("Server initialized")
     yield* Effect.logInfo("Ready to accept connections")
     yield* server.shutdownRequested
     yield* Effect.logWarning("User requested shutdown...")
   }).pipe(
+    Effect.scoped,
     Effect.onInterrupt(() => Effect.logWarning("Received a signal, scheduling shutdown...")),
     Effect.provide(layerSettings(settings)),
     Effect.tapError((error) => Effect.logWarning(error.message)),

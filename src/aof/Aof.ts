@@ -48,6 +48,10 @@ const INTERVAL_MS = 1000
 /** Records of a snapshot that are taken before others get their turn. */
 const SNAPSHOT_RECORDS = 2000
 
+const turn = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
 type Request =
   | { readonly _tag: "Sync" }
   | { readonly _tag: "End" }
@@ -220,40 +224,57 @@ export const make: Effect.Effect<Aof["Type"], AofError, ServerConfig | Store.Sto
       log.enabled = true
       changed()
     }
+    const writeBase = (base: BaseWriter): Effect.Effect<number> =>
+      Effect.gen(function* () {
+        while (!base.advance(SNAPSHOT_RECORDS)) yield* turn
+        return base.finish()
+      })
     const switchOn = Effect.gen(function* () {
       if (appender !== null) return
       directory.open()
-      const incremental = Manifest.nextIncremental(
-        Manifest.incrementalToHistory(directory.manifest, false),
-        directory.fileName
-      )
+      const past = Manifest.incrementalToHistory(directory.manifest, false)
+      const incremental = Manifest.nextIncremental(past, directory.fileName)
       const next = Manifest.nextBase(incremental.manifest, directory.fileName, "aof")
       const base = new BaseWriter(directory.pathOf(next.file), keyspace)
-      enable(new Appender(directory.pathOf(incremental.file)))
+      const file = yield* Effect.try(() => new Appender(directory.pathOf(incremental.file))).pipe(
+        Effect.onError(() => Effect.sync(() => base.cancel()))
+      )
+      enable(file)
       rewriting = true
-      while (!base.advance(SNAPSHOT_RECORDS))
-        yield* Effect.promise(() => new Promise<void>((r) => setImmediate(r)))
-      baseBytes = base.finish()
-      appender!.syncNow()
+      baseBytes = yield* writeBase(base).pipe(
+        Effect.onError(() =>
+          Effect.sync(() => {
+            base.cancel()
+            disable(file)
+          })
+        ),
+        Effect.ensuring(
+          Effect.sync(() => {
+            rewriting = false
+          })
+        )
+      )
+      // the manifest names the new files only when all that they hold is on disk
+      file.syncNow()
       directory.write(next.manifest)
       directory.removeHistory()
-      rewriting = false
     }).pipe(
-      Effect.catchAllDefect((cause) => {
-        rewriting = false
-        return Effect.fail(unwritable(cause))
-      })
+      Effect.catchAll((cause) => Effect.fail(unwritable(cause.error))),
+      Effect.catchAllDefect((cause) => Effect.fail(unwritable(cause)))
     )
-    const switchOff = Effect.sync(() => {
-      const file = appender
-      if (file === null) return
-      write(file)
-      file.syncNow()
+    const disable = (file: Appender): void => {
       file.close()
       appender = null
       log.enabled = false
       setFailure(null)
       changed()
+    }
+    const switchOff = Effect.sync(() => {
+      const file = appender
+      if (file === null) return
+      write(file)
+      file.syncNow()
+      disable(file)
     })
 
     // ---- loading

@@ -42,6 +42,16 @@ export class BaseWriter {
     return this.bytes
   }
 
+  /** Gives up: nothing of the file stays. */
+  cancel(): void {
+    this.snapshot.cancel()
+    while (!this.snapshot.advance(Number.MAX_SAFE_INTEGER)) {
+      // the marks of a snapshot have to be turned over to the end
+    }
+    fs.closeSync(this.file)
+    fs.rmSync(`${this.path}.part`, { force: true })
+  }
+
   private take(database: number, ref: number): void {
     const { records } = this.keyspace
     const deadline = this.keyspace.deadlineOf(ref)

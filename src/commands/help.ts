@@ -1,6 +1,7 @@
 /**
  * The HELP subcommand of containers, as Redis words and frames it. Pure.
  */
+import * as Errors from "../dispatch/errors.js"
 import type { Invocation } from "../dispatch/invocation.js"
 import type { CommandFlag, CommandRecord } from "./record.js"
 
@@ -16,7 +17,7 @@ export const replyHelp = (c: Invocation, command: string, lines: ReadonlyArray<s
 /** The reply to a subcommand that a command without records for them does not know. */
 export const failSubcommand = (c: Invocation, command: string): undefined =>
   c.failText(
-    `ERR unknown subcommand or wrong number of arguments for '${c.text(1).slice(0, 128)}'. Try ${command.toUpperCase()} HELP.`
+    `ERR unknown subcommand or wrong number of arguments for '${Errors.printable(c.text(1))}'. Try ${command.toUpperCase()} HELP.`
   )
 
 /** The record of a container's HELP. */

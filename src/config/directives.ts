@@ -39,7 +39,7 @@ const noDefrag =
   "like the one shipped by default with the Redis source distribution"
 
 const network: ReadonlyArray<Directive> = [
-  special("bind", specials.readBind, "* -::*", LIVE),
+  special("bind", specials.readBind, "127.0.0.1 -::1", LIVE),
   int("port", 0n, 65535n, 6379n, LIVE),
   text("unixsocket", null, LIVE_FIXED),
   number("octal", "unixsocketperm", [0n, 0o777n], 0n, FIXED, {

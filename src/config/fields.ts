@@ -48,7 +48,7 @@ export class Fields {
   /** `port`; 0 is no TCP. */
   readonly port: number = 6379
   /** `bind`; an address that begins with "-" may fail to bind. No address is no TCP. */
-  readonly bind: ReadonlyArray<string> = ["*", "-::*"]
+  readonly bind: ReadonlyArray<string> = ["127.0.0.1", "-::1"]
   /** `unixsocket`; "" is none. */
   readonly unixsocket: string = ""
   readonly maxclients: number = 10000

@@ -1,9 +1,10 @@
 /**
  * fengari with Lua 5.1's numbers: every number is a double. Pure, but for what it changes in fengari.
  *
- * The order of the imports matters: numbers.js corrects modules that the VM reads when it loads.
+ * The order of the imports matters: numbers.js and protectedCalls.js correct modules that the VM reads when it loads.
  */
 import "./numbers.js"
+import "./protectedCalls.js"
 import fengari from "fengari"
 import lobject, { type TValue } from "fengari/src/lobject.js"
 

@@ -22,6 +22,14 @@ declare module "fengari/src/lstring.js" {
   }
   export default lstring
 }
+declare module "fengari/src/lapi.js" {
+  interface Thread {
+    readonly ci: { callstatus: number }
+    readonly allowhook: number
+  }
+  const lapi: { lua_pcallk: (L: Thread, ...args: ReadonlyArray<unknown>) => number }
+  export default lapi
+}
 declare module "fengari/src/lobject.js" {
   export interface TValue {
     type: number

@@ -151,7 +151,7 @@ export class LuaVm {
     if (this.killed !== null) {
       // at every instruction from here on: a script that catches it in a loop would never end
       lua.lua_sethook(L, (state) => this.onHook(state), lua.LUA_MASKCOUNT, 1)
-      pushText(L, this.killed)
+      pushError(L, this.killed)
       lua.lua_error(L)
     }
     // within a coroutine of the script's own, or a C call, it cannot be suspended

@@ -6,6 +6,7 @@ export type ScriptReply =
   | string
   | number
   | { readonly ok: string }
+  | { readonly big: string }
   | { readonly error: string }
   | { readonly nil: string }
   | ReadonlyArray<ScriptReply>
