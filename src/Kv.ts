@@ -20,6 +20,7 @@ import type * as Aof from "./aof/Aof.js"
 import type { ConfigError } from "./config/parse.js"
 import { Dispatch } from "./dispatch/Dispatch.js"
 import { Invocation } from "./dispatch/invocation.js"
+import type { Wait } from "./dispatch/outcome.js"
 import { NO_TRANSPORT, Session } from "./dispatch/session.js"
 import { type Argument, CommandEncoder } from "./resp/encoder.js"
 import { type Reply, ReplyError, ReplyReader } from "./resp/reply.js"
@@ -65,6 +66,12 @@ export interface SetOptions {
 export interface KvService {
   /** Sends any command; the reply as a value, strings as text. */
   readonly send: (command: string, ...args: ReadonlyArray<Argument>) => Effect.Effect<Reply, KvError>
+  /**
+   * Sends a command that is answered on the spot, without an Effect around it: the fastest way there is. Throws
+   * KvError, with code WAIT for a command that would have to wait (a script, or any while one runs). Under
+   * `appendfsync always` it returns before the fsync.
+   */
+  readonly unsafeSend: (command: string, ...args: ReadonlyArray<Argument>) => Reply
   /** Sends any command; strings in the reply as bytes. */
   readonly sendBytes: (
     command: string,
@@ -132,6 +139,12 @@ interface Caller {
     args: ReadonlyArray<Argument>,
     reader: ReplyReader<Text>
   ) => Effect.Effect<Reply<Text>, KvError>
+  /** The synchronous path: throws KvError. */
+  readonly callNow: <Text>(
+    command: string,
+    args: ReadonlyArray<Argument>,
+    reader: ReplyReader<Text>
+  ) => Reply<Text>
   readonly text: ReplyReader<string>
   readonly bytes: ReplyReader<Buffer>
 }
@@ -139,6 +152,11 @@ interface Caller {
 const turn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
+
+const closedError = (command: string): KvError =>
+  new KvError({ code: "CLOSED", command, message: "CLOSED the store has been closed" })
+const waitError = (command: string): KvError =>
+  new KvError({ code: "WAIT", command, message: "WAIT this command cannot be answered synchronously now" })
 
 const makeCaller = ({ engine, settle }: Dispatch["Type"], session: Session): Caller => {
   const encoder = new CommandEncoder()
@@ -152,10 +170,14 @@ const makeCaller = ({ engine, settle }: Dispatch["Type"], session: Session): Cal
     const value = reader.read()
     return value instanceof ReplyError ? Effect.fail(toError(command, value)) : Effect.succeed(value)
   }
-  /** Gives the value when what the command changed is as safe as the policy asks. */
-  const committed = <A>(value: Effect.Effect<A, KvError>, command: string): Effect.Effect<A, KvError> => {
+  /** Gives the value when what has changed since `changes` is as safe as the policy asks. */
+  const committed = <A>(
+    value: Effect.Effect<A, KvError>,
+    command: string,
+    changes: number
+  ): Effect.Effect<A, KvError> => {
     const { commit } = engine
-    if (commit === null || engine.log.length === 0) return value
+    if (commit === null || engine.log.changes === changes) return value
     return Effect.async<A, KvError>((resume) => {
       commit((failure) => {
         if (failure === null) resume(value)
@@ -166,24 +188,41 @@ const makeCaller = ({ engine, settle }: Dispatch["Type"], session: Session): Cal
       })
     })
   }
+  const start = (command: string, args: ReadonlyArray<Argument>): Wait | undefined => {
+    engine.keyspace.setTime(engine.hooks.now())
+    reply.reset()
+    reply.protocol = 3
+    return engine.call(invocation, encoder.encode(command, args), 0, session)
+  }
   const call: Caller["call"] = (command, args, reader) =>
     Effect.suspend(() => {
+      if (session.closed) return Effect.fail(closedError(command))
       // a script is indivisible: nothing runs beside it
       if (engine.scripts.running && !engine.scripts.busy)
         return Effect.zipRight(turn, call(command, args, reader))
-      engine.keyspace.setTime(engine.hooks.now())
-      reply.reset()
-      reply.protocol = 3
-      const wait = engine.call(invocation, encoder.encode(command, args), 0, session)
-      if (wait === undefined) return committed(read(command, reader), command)
+      const { changes } = engine.log
+      const wait = start(command, args)
+      if (wait === undefined) return committed(read(command, reader), command, changes)
       return Effect.flatMap(settle(session, wait), (write) => {
         reply.reset()
         write(reply)
-        return committed(read(command, reader), command)
+        return committed(read(command, reader), command, changes)
       })
     })
+  const callNow: Caller["callNow"] = (command, args, reader) => {
+    if (session.closed) throw closedError(command)
+    if (engine.scripts.running) throw waitError(command)
+    if (start(command, args) !== undefined) throw waitError(command)
+    if (engine.commit !== null && engine.log.length > 0) engine.commit(() => {})
+    if (reply.length === 0) return null
+    reader.reset(reply.buffer, 0)
+    const value = reader.read()
+    if (value instanceof ReplyError) throw toError(command, value)
+    return value
+  }
   return {
     call,
+    callNow,
     text: new ReplyReader(reply.buffer, asText),
     bytes: new ReplyReader(reply.buffer, asBytes)
   }
@@ -225,6 +264,7 @@ const fromCaller = (caller: Caller, dispatch: Dispatch["Type"]): KvService => {
   }
   return {
     send: (command, ...args) => send(command, args),
+    unsafeSend: (command, ...args) => caller.callNow(command, args, caller.text),
     sendBytes: (command, ...args) => caller.call(command, args, caller.bytes),
     get: (key) => text("GET", [key]),
     getBytes: (key) =>
@@ -281,10 +321,17 @@ const newSession = ({ engine }: Dispatch["Type"]): Session => {
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<KvService, never, Dispatch | Scope.Scope> = Effect.map(
-  Dispatch,
-  (dispatch) => fromCaller(makeCaller(dispatch, newSession(dispatch)), dispatch)
-)
+export const make: Effect.Effect<KvService, never, Dispatch | Scope.Scope> = Effect.gen(function* () {
+  const dispatch = yield* Dispatch
+  const session = newSession(dispatch)
+  // what is sent later would be neither kept nor refused
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      session.closed = true
+    })
+  )
+  return fromCaller(makeCaller(dispatch, session), dispatch)
+})
 
 /**
  * The client on a store that a Layer below provides.

@@ -234,7 +234,7 @@ export const layer = (
 export const layerSettings = (settings: Settings): Layer.Layer<Server | Core, ListenError | Aof.AofError> =>
   layer().pipe(Layer.provideMerge(layerCore), Layer.provideMerge(ServerConfig.layerSettings(settings)))
 
-/** The file with the process's number, while the server runs; one that cannot be written is only a warning, as in Redis. */
+/** The file with the process's number, while the server runs; that it cannot be written is only a warning. */
 const pidFile = (path: string): Effect.Effect<void, never, Scope.Scope> => {
   if (path === "") return Effect.void
   return Effect.acquireRelease(

@@ -35,7 +35,7 @@ export class ServerConfig extends Context.Tag("effect-kv/ServerConfig")<ServerCo
 export interface ServerOptions {
   /** The TCP port; 0 is no TCP. Defaults to 6379. */
   readonly port: number
-  /** The addresses to listen on; one that begins with "-" may be missing. Defaults to this machine alone: "127.0.0.1 -::1". */
+  /** The addresses to listen on; one that begins with "-" may be missing. Defaults to "127.0.0.1 -::1". */
   readonly bind: string | ReadonlyArray<string>
   /** The path of a Unix socket to listen on. Defaults to none. */
   readonly unixsocket: string

@@ -1,5 +1,6 @@
 /**
- * The string commands: GET, SET and what reads or writes whole values. Pure. (stringNumber.ts: numbers in them; stringRange.ts: parts of them.)
+ * The string commands: GET, SET and what reads or writes whole values. Pure.
+ * (stringNumber.ts: numbers in them; stringRange.ts: parts of them.)
  */
 import * as Errors from "../dispatch/errors.js"
 import type { Invocation } from "../dispatch/invocation.js"

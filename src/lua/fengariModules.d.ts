@@ -101,6 +101,7 @@ declare module "fengari" {
       lua_setfield(L: LuaState, index: number, name: Uint8Array): void
       lua_getfield(L: LuaState, index: number, name: Uint8Array): number
       lua_setglobal(L: LuaState, name: Uint8Array): void
+      lua_getglobal(L: LuaState, name: Uint8Array): number
       lua_setupvalue(L: LuaState, index: number, n: number): Uint8Array | null
       lua_load(
         L: LuaState,

@@ -95,13 +95,47 @@ for name, value in pairs(string) do string51[name] = value end
 string51.pack, string51.unpack, string51.packsize, string51.dump = nil, nil, nil, nil
 string51.gfind = string.gmatch
 
+-- A script's own coroutines are suspended with it at the end of a slice: whoever resumed one yields in turn, and
+-- takes it up again where it was. The script itself is a coroutine, but must not notice.
+local raw_resume, raw_yield, raw_create = coroutine.resume, coroutine.yield, coroutine.create
+local depth = 0
+local function resumed(co, ...)
+  if host.suspended() then
+    raw_yield()
+    return resumed(co, raw_resume(co))
+  end
+  depth = depth - 1
+  return ...
+end
+-- a kill may end a script anywhere, also here
+function host.reset() depth = 0 end
+local coroutine51 = {}
+for name, value in pairs(coroutine) do coroutine51[name] = value end
+coroutine51.isyieldable, coroutine51.close = nil, nil
+function coroutine51.resume(co, ...)
+  depth = depth + 1
+  return resumed(co, raw_resume(co, ...))
+end
+function coroutine51.yield(...)
+  if depth == 0 then raw_error("attempt to yield across metamethod/C-call boundary", 2) end
+  return raw_yield(...)
+end
+function coroutine51.wrap(f)
+  local co = raw_create(f)
+  local function unwrap(ok, ...)
+    if not ok then raw_error((...), 0) end
+    return ...
+  end
+  return function(...) return unwrap(coroutine51.resume(co, ...)) end
+end
+
 local allowed = {
   _VERSION = "Lua 5.1",
   assert = assert, error = error, getmetatable = getmetatable, ipairs = ipairs, next = next, pairs = pairs,
   pcall = pcall, rawequal = rawequal, rawget = rawget, rawset = rawset, select = select,
   setmetatable = setmetatable, tonumber = tonumber, tostring = tostring, type = type, unpack = table.unpack,
   xpcall = xpcall, collectgarbage = function() return 0 end, gcinfo = function() return 0, 0 end,
-  coroutine = coroutine, string = string51, table = table51, math = math51,
+  coroutine = coroutine51, string = string51, table = table51, math = math51,
   os = { clock = os.clock },
   redis = redis, server = redis,
 }

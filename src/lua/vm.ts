@@ -113,12 +113,15 @@ export class LuaVm {
   /** Runs the started script for another slice. */
   resume(sliceMs: number): SliceEnd {
     this.sliceEndsAt = this.host.clock() + sliceMs
+    this.suspended = false
     const status = lua.lua_resume(this.thread!, null, 0)
     this.failed = status !== lua.LUA_OK && status !== lua.LUA_YIELD
     return status === lua.LUA_YIELD ? "yielded" : "done"
   }
 
   private failed = false
+  /** The slice is over: what the hook has suspended goes up to the actor. */
+  private suspended = false
 
   /** Writes the reply of the script that has ended, and lets go of it. `protocol` is what redis.setresp chose. */
   finish(reply: ReplyWriter, protocol: 2 | 3): void {
@@ -145,6 +148,12 @@ export class LuaVm {
     if (this.thread === null) return
     lauxlib.luaL_unref(this.state, lua.LUA_REGISTRYINDEX, this.threadRef)
     this.thread = null
+    if (this.killed !== null) {
+      lua.lua_getglobal(this.state, to_luastring("__host"))
+      lua.lua_getfield(this.state, -1, to_luastring("reset"))
+      lua.lua_call(this.state, 0, 0)
+      lua.lua_pop(this.state, 1)
+    }
   }
 
   private onHook(L: LuaState): void {
@@ -154,8 +163,10 @@ export class LuaVm {
       pushError(L, this.killed)
       lua.lua_error(L)
     }
-    // within a coroutine of the script's own, or a C call, it cannot be suspended
-    if (L !== this.thread || this.host.clock() < this.sliceEndsAt || !lua.lua_isyieldable(L)) return
+    // within some C calls it cannot be suspended
+    if (this.host.clock() < this.sliceEndsAt || !lua.lua_isyieldable(L)) return
+    // a coroutine of the script's own ends up in the prelude's resume, which suspends the one around it in turn
+    this.suspended = true
     lua.lua_yield(L, 0)
   }
 
@@ -222,6 +233,10 @@ export class LuaVm {
       return 1
     })
     define("log", (state) => this.log(state))
+    define("suspended", (state) => {
+      lua.lua_pushboolean(state, this.suspended)
+      return 1
+    })
     define("setresp", (state) => {
       if (lua.lua_gettop(state) !== 1) return raise(state, "ERR redis.setresp() requires one argument.")
       const protocol = lua.lua_tonumber(state, 1)

@@ -260,12 +260,6 @@ export class Shard {
     return this.find(hashBytes(view, start, length, this.context.hashKey), view, start, length) === ref
   }
 
-  /** The hash of a record's key. */
-  hashOf(ref: number): number {
-    const view = this.segments.views[ref >> UNIT_BITS]!
-    return hashBytes(view, this.records.keyStart(ref), this.records.keyLength(ref), this.context.hashKey)
-  }
-
   /** Adds a record with a deadline to the expiry index; `now` in Unix ms. */
   addToWheel(ref: number, now: number): void {
     if (this.wheel === null) this.wheel = new Wheel(this.records, now)

@@ -17,6 +17,7 @@ export * as Effect from "effect/Effect"
 const BANNER =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
 const MGET_KEYS = 100
+const BATCH = 1000
 const FILL_KEYS = 1000
 
 async function load() {
@@ -82,6 +83,15 @@ export async function run({ keys = 1_000_000, seconds = 2 } = {}) {
     })
     yield* measure("get", 1, (next) => kv.get(names[next()]))
     yield* measure("set", 1, (next) => kv.set(names[next()], value))
+    // the synchronous path, without an Effect around each command
+    const now = (name, send) =>
+      measure(name, BATCH, (next) =>
+        Effect.sync(() => {
+          for (let i = 0; i < BATCH; i++) send(names[next()])
+        })
+      )
+    yield* now("unsafeSend GET", (key) => kv.unsafeSend("GET", key))
+    yield* now("unsafeSend SET", (key) => kv.unsafeSend("SET", key, value))
     yield* measure(`mget of ${MGET_KEYS}`, MGET_KEYS, (next) => {
       const some = new Array(MGET_KEYS)
       for (let i = 0; i < MGET_KEYS; i++) some[i] = names[next()]
