@@ -3,10 +3,11 @@
  */
 import * as Errors from "../dispatch/errors.js"
 import type { Invocation } from "../dispatch/invocation.js"
+import { JUST_MISSED } from "../store/database.js"
 import { ENCODING_INT, NO_DEADLINE } from "../store/record.js"
 import { addIntegers, INT64_MIN, type Integer, integerBytes, writeInteger } from "../values/integer.js"
 import { addLongDoubles, formatLongDouble, type LongDouble, parseLongDouble } from "../values/longDouble.js"
-import { bytesOf, integerOf, lengthOf } from "../values/string.js"
+import { addInPlace, bytesOf, integerOf, lengthOf } from "../values/string.js"
 import { type CommandRecord, keyAt } from "./record.js"
 import { isString } from "./string.js"
 
@@ -15,6 +16,14 @@ const increment = (c: Invocation, by: Integer): void => {
   const hash = c.hash(1)
   const ref = c.find(1, hash)
   let old: Integer = 0
+  if (ref !== 0 && typeof by === "number") {
+    const sum = addInPlace(c.keyspace, c.keyspace.shard(c.database, hash), ref, by)
+    if (sum !== undefined) {
+      c.changed()
+      c.reply.integer(sum)
+      return
+    }
+  }
   if (ref !== 0) {
     if (!isString(c, ref)) return
     const held = integerOf(c.keyspace, ref)
@@ -40,7 +49,7 @@ const increment = (c: Invocation, by: Integer): void => {
     writeInteger(c.viewOf(ref), records.valueStart(ref), value)
   } else {
     const deadline = ref === 0 ? NO_DEADLINE : c.keyspace.deadlineOf(ref)
-    c.setInteger(1, hash, value, deadline, ref)
+    c.setInteger(1, hash, value, deadline, ref === 0 ? JUST_MISSED : ref)
   }
   c.changed()
   c.reply.integer(value)

@@ -37,6 +37,9 @@ export type Deadline = number | bigint
 
 const KEEP_DEADLINE = -2
 
+/** For `prepare`: the latest `find` in the key's shard was for this key, and did not find it. */
+export const JUST_MISSED = -1
+
 export interface Database {
   /** The number that SELECT takes. */
   readonly index: number
@@ -233,7 +236,8 @@ export class Keyspace {
 
   /**
    * Makes the key hold a value of `valueLength` bytes, which the caller must write at `records.valueStart` of the ref
-   * it is given; whatever the key held is gone. `known` is the key's record where the caller has found it already.
+   * it is given; whatever the key held is gone. `known` is the key's record where the caller has found it already,
+   * or JUST_MISSED where it has just looked for it.
    */
   prepare(
     database: Database,
@@ -250,13 +254,10 @@ export class Keyspace {
   ): number {
     const shard = database.cells[hash & SHARD_MASK]!.current
     const flags = deadline === NO_DEADLINE ? 0 : FLAG_EXPIRES
-    if (
-      known !== 0 &&
-      this.overwrite(shard, known, type, encoding, flags, keyLength, valueLength, deadline)
-    ) {
+    if (known > 0 && this.overwrite(shard, known, type, encoding, flags, keyLength, valueLength, deadline)) {
       return known
     }
-    const old = shard.find(hash, view, keyStart, keyLength)
+    const old = known === JUST_MISSED ? 0 : shard.find(hash, view, keyStart, keyLength)
     if (old !== 0 && old !== known) {
       if (this.overwrite(shard, old, type, encoding, flags, keyLength, valueLength, deadline)) return old
     }

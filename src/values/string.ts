@@ -4,8 +4,16 @@
 
 import type { ReplyWriter } from "../resp/writer.js"
 import type { Database, Deadline, Keyspace } from "../store/database.js"
-import { ENCODING_BYTES, ENCODING_INT, FLAG_EXPIRES, FLAG_LONG, TYPE_STRING } from "../store/record.js"
+import {
+  ACCESS_SHIFT,
+  ENCODING_BYTES,
+  ENCODING_INT,
+  FLAG_EXPIRES,
+  FLAG_LONG,
+  TYPE_STRING
+} from "../store/record.js"
 import { UNIT_BITS, UNIT_MASK } from "../store/segments.js"
+import type { Shard } from "../store/shard.js"
 import { copyWords } from "./bytes.js"
 import {
   decimalLength,
@@ -16,6 +24,9 @@ import {
   writeDecimal,
   writeInteger
 } from "./integer.js"
+
+/** Type and encoding of a string that is an integer, as a record's first word has them. */
+const INTEGER_STRING = TYPE_STRING | (ENCODING_INT << 4)
 
 /** Longest text of a 64-bit integer. */
 const INTEGER_TEXT_MAX = 20
@@ -106,6 +117,32 @@ export const integerOf = (keyspace: Keyspace, ref: number): Integer | undefined 
   return records.encoding(ref) === ENCODING_INT
     ? readInteger(keyspace.segments.views[ref >> UNIT_BITS]!, start, length)
     : parseInteger(records.bytes(ref), start, length)
+}
+
+/**
+ * Adds to the integer of a usual record (no deadline, 4 bytes) where it lies; undefined where the record is another or
+ * the sum needs more room. INCR's path.
+ */
+export const addInPlace = (keyspace: Keyspace, shard: Shard, ref: number, by: number): number | undefined => {
+  const { segments } = keyspace
+  const words = segments.words[ref >> UNIT_BITS]!
+  const at = (ref & UNIT_MASK) << 1
+  const header = words[at + 1]!
+  if (
+    (words[at]! & 0xff) !== INTEGER_STRING ||
+    (header & (FLAG_LONG | FLAG_EXPIRES)) !== 0 ||
+    header >>> 16 !== 4
+  ) {
+    return undefined
+  }
+  const view = segments.views[ref >> UNIT_BITS]!
+  const start = (at << 2) + 8 + ((header >> 8) & 0xff)
+  const sum = view.getInt32(start, true) + by
+  if (sum !== (sum | 0)) return undefined
+  if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+  view.setInt32(start, sum, true)
+  words[at] = INTEGER_STRING | (keyspace.clock << ACCESS_SHIFT)
+  return sum
 }
 
 /** The length of the string as clients see it. */
