@@ -300,8 +300,10 @@ export class Engine {
   private deliver(session: Session, start: number, commands: number): void {
     const { reply } = this
     const end = reply.length
+    // while the file cannot be written nothing new is: what is logged waits, and reads go on
+    const unwritten = this.log.length > 0 && this.writesRefused === null
     // behind replies of its own that have not been sent, too: they must stay in order
-    if (this.commit !== null && (this.log.length > 0 || this.outbox.length > 0 || session.unsent > 0)) {
+    if (this.commit !== null && (unwritten || this.outbox.length > 0 || session.unsent > 0)) {
       if (end > start || session.closing) {
         session.unsent++
         this.outbox.push({ session, start, end, commands })
