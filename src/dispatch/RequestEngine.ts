@@ -111,6 +111,8 @@ export const make: Effect.Effect<
   const follow = (): void => {
     engine.commit = aof.commit()
     engine.writesRefused = aof.refusal()
+    server.aof.enabled = engine.commit !== null
+    server.aof.lastWriteOk = engine.writesRefused === null
   }
   aof.onChange(follow)
   const followMemory = (): null => {
