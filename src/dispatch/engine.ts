@@ -74,8 +74,6 @@ export class Engine {
   writesRefused: Uint8Array | null = null
   /** maxmemory in bytes; 0 is no limit. */
   memoryBytesMax = 0
-  /** The server stops: no more bytes are taken, what was taken is answered. */
-  stopping = false
   /** Groups of replies that wait for an fsync. */
   private awaitingSync = 0
   /** Set while an AOF is loaded. */
@@ -140,7 +138,7 @@ export class Engine {
 
   /** Takes bytes that a client sent; they are valid during the call only. */
   feed(session: Session, chunk: ByteSource, length: number): void {
-    if (session.closing || this.stopping) return
+    if (session.closing) return
     this.stats.netInputBytes += length
     session.lastActiveAt = this.keyspace.now
     const { decoder } = session

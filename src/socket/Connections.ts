@@ -66,10 +66,22 @@ const refusal = (engine: Engine, settings: Settings, socket: Net.Socket): Uint8A
   return null
 }
 
+/** The clients of one listener. */
+interface Clients {
+  readonly sessions: Set<Session>
+  /** No more bytes are taken. */
+  stopping: boolean
+}
+
 /** Owns one socket until it is closed; completes then. */
-const serve = (engine: Engine, settings: Settings, socket: Net.Socket): Effect.Effect<void> =>
+const serve = (
+  engine: Engine,
+  settings: Settings,
+  clients: Clients,
+  socket: Net.Socket
+): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
-    if (engine.stopping) {
+    if (clients.stopping) {
       socket.once("close", () => resume(Effect.void))
       socket.destroy()
       return
@@ -96,14 +108,18 @@ const serve = (engine: Engine, settings: Settings, socket: Net.Socket): Effect.E
     )
     session.bulkBytesMax = settings.protoMaxBulkLenBytes
     engine.open(session)
+    clients.sessions.add(session)
     socket.on("drain", () => engine.resume(session))
     socket.on("end", () => engine.endInput(session))
     socket.on("error", () => {})
     socket.once("close", () => {
       engine.close(session)
+      clients.sessions.delete(session)
       resume(Effect.void)
     })
-    onBytes(socket, (source, count) => engine.feed(session, source, count))
+    onBytes(socket, (source, count) => {
+      if (!clients.stopping) engine.feed(session, source, count)
+    })
     return Effect.sync(() => socket.destroy())
   })
 
@@ -127,10 +143,10 @@ const waitFor = (condition: () => boolean, milliseconds: number): Effect.Effect<
   })
 
 /** Ends every session: what waits is answered, replies leave, sockets close. */
-const drain = (engine: Engine): Effect.Effect<void> =>
+const drain = (engine: Engine, clients: Clients): Effect.Effect<void> =>
   Effect.gen(function* () {
-    engine.stopping = true
-    const sessions = [...engine.sessions.values()]
+    clients.stopping = true
+    const sessions = [...clients.sessions]
     // a handful of milliseconds at most, unless a script runs or the disk is slow
     yield* waitFor(
       () =>
@@ -141,15 +157,15 @@ const drain = (engine: Engine): Effect.Effect<void> =>
     yield* waitFor(() => engine.idle, ANSWER_GRACE_MS)
     for (const session of sessions) if (!session.closed) session.transport.end()
     yield* waitFor(() => sessions.every((session) => session.closed), CLOSE_GRACE_MS)
-    for (const session of [...engine.sessions.values()]) session.transport.destroy()
+    for (const session of [...clients.sessions]) session.transport.destroy()
   })
 
 /** Closes clients that have sent nothing for longer than `timeout`. */
-const closeIdle = (engine: Engine, settings: Settings): Effect.Effect<never> =>
+const closeIdle = (engine: Engine, settings: Settings, clients: Clients): Effect.Effect<never> =>
   Effect.sync(() => {
     if (settings.timeoutSeconds === 0) return
     const before = engine.hooks.now() - settings.timeoutSeconds * 1000
-    for (const session of engine.sessions.values()) {
+    for (const session of clients.sessions) {
       if (!session.waiting && session.lastActiveAt < before) session.transport.destroy()
     }
   }).pipe(Effect.delay(IDLE_CHECK_MS), Effect.forever)
@@ -168,17 +184,20 @@ export const make: Effect.Effect<
   const server = yield* SocketServer.SocketServer
   const settings = yield* ServerConfig
   const { engine } = yield* Dispatch
+  const clients: Clients = { sessions: new Set(), stopping: false }
   if (server.address._tag === "TcpAddress") engine.server.tcpPort = server.address.port
   yield* server
-    .run(() => Effect.flatMap(netSocket, (socket) => Effect.uninterruptible(serve(engine, settings, socket))))
+    .run(() =>
+      Effect.flatMap(netSocket, (socket) => Effect.uninterruptible(serve(engine, settings, clients, socket)))
+    )
     .pipe(
       Effect.catchAll((cause) => Effect.logError("the listener failed", cause)),
       // the drain below ends the connections, not an interrupt
       Effect.forkScoped
     )
-  yield* Effect.forkScoped(closeIdle(engine, settings))
+  yield* Effect.forkScoped(closeIdle(engine, settings, clients))
   // registered last, so it runs first: while the sockets are still open
-  yield* Effect.addFinalizer(() => drain(engine))
+  yield* Effect.addFinalizer(() => drain(engine, clients))
   return Connections.of({ address: server.address })
 })
 

@@ -217,7 +217,14 @@ describe.each(Object.entries(ways))("%s", (_name, start) => {
     const answered = busy.send("EVAL", busyFor(200, "k"), "0")
     await until("the script runs", () => engine.scripts.running)
     const stopped = stop(last)
-    await until("it is on its way down", () => engine.stopping)
+    // on its way down it answers nobody new, and closes them at once; the script takes a while yet
+    await until("it takes no more", async () => {
+      const probe = await Client.connect({ port }).catch(() => null)
+      if (probe === null) return true
+      const reply = await probe.send("PING").catch(() => null)
+      await probe.destroy()
+      return reply === null
+    })
     const late = await Client.connect({ port }).catch(() => null)
     if (late !== null) {
       late.socket.write(encode(["SET", "late", "1"]))
