@@ -22,6 +22,7 @@ import { Dispatch } from "./dispatch/Dispatch.js"
 import { Invocation } from "./dispatch/invocation.js"
 import type { Wait } from "./dispatch/outcome.js"
 import { NO_TRANSPORT, Session } from "./dispatch/session.js"
+import type { Command } from "./dispatch/table.js"
 import { type Argument, CommandEncoder } from "./resp/encoder.js"
 import { type Reply, ReplyError, ReplyReader } from "./resp/reply.js"
 import { ReplyWriter } from "./resp/writer.js"
@@ -162,6 +163,9 @@ const makeCaller = ({ engine, settle }: Dispatch["Type"], session: Session): Cal
   const encoder = new CommandEncoder()
   const reply = new ReplyWriter()
   const invocation = new Invocation(engine, reply, engine.log, false)
+  /** The command of the latest call: the next is most often the same. */
+  let latestName = ""
+  let latest: Command | undefined
 
   const read = <Text>(command: string, reader: ReplyReader<Text>): Effect.Effect<Reply<Text>, KvError> => {
     // CLIENT REPLY answers nothing
@@ -192,7 +196,11 @@ const makeCaller = ({ engine, settle }: Dispatch["Type"], session: Session): Cal
     engine.keyspace.setTime(engine.hooks.now())
     reply.reset()
     reply.protocol = 3
-    return engine.call(invocation, encoder.encode(command, args), 0, session)
+    if (command !== latestName) {
+      latestName = command
+      latest = engine.table.byName(command)
+    }
+    return engine.call(invocation, encoder.encode(command, args), 0, session, latest)
   }
   const call: Caller["call"] = (command, args, reader) =>
     Effect.suspend(() => {

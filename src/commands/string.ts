@@ -216,7 +216,7 @@ const mget = (c: Invocation): void => {
   c.reply.array(c.argc - 1)
   for (let i = 1; i < c.argc; i++) {
     const ref = c.findLoaded(i - 1, i)
-    c.keyspace.noteRead(ref)
+    c.noteRead(ref)
     if (ref === 0 || c.keyspace.records.type(ref) !== TYPE_STRING) c.reply.null()
     else writeBulk(c.keyspace, ref, c.reply)
   }

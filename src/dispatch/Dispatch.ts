@@ -111,7 +111,7 @@ export const make: Effect.Effect<
       fork(Effect.map(later(wait.request), (write) => engine.complete(session, write)))
       return
     }
-    // no fiber per script: the actor's own completes the command
+    // offered at once, during the read: scripts run in the order in which they came
     const reply = Deferred.unsafeMake<WriteReply>(fiberId)
     if (!actor.unsafeOffer({ ...taskOf(session, wait), reply })) {
       fork(Effect.sync(() => engine.complete(session, error(Errors.TOO_MANY_SCRIPTS))))

@@ -185,13 +185,21 @@ export class Engine {
     this.resume(session)
   }
 
-  /** Executes one decoded command for an in-process caller, a script or the loader. */
-  call(invocation: Invocation, batch: CommandBatch, index: number, session: Session): Wait | undefined {
-    const source = batch.source
-    const start = batch.argStart[batch.first[index]!]!
-    const command = this.table.find(source.bytes, start, batch.argLength[batch.first[index]!]!)
+  /** Executes one decoded command for an in-process caller, a script or the loader, who may know the command. */
+  call(
+    invocation: Invocation,
+    batch: CommandBatch,
+    index: number,
+    session: Session,
+    command: Command | undefined = this.commandOf(batch, index)
+  ): Wait | undefined {
     invocation.point(batch, index, session)
     return execute(this, invocation, command)
+  }
+
+  private commandOf(batch: CommandBatch, index: number): Command | undefined {
+    const first = batch.first[index]!
+    return this.table.find(batch.source.bytes, batch.argStart[first]!, batch.argLength[first]!)
   }
 
   /** Sends replies that wait for the AOF, once it has taken what they depend on. */

@@ -30,7 +30,7 @@ export const execute = (
   invocation.command = command
   let target = command
   if (command.subcommands !== undefined && invocation.argc > 1) {
-    const sub = command.subcommands.get(invocation.text(1).toLowerCase())
+    const sub = command.subcommand(invocation.argument(1))
     if (sub !== undefined) {
       target = sub
       invocation.command = sub

@@ -153,10 +153,16 @@ export class Invocation {
     return this.keyspace.find(this.database, hash, this.view, start, length)
   }
 
+  /** Counts a look-up that reads; CLIENT NO-TOUCH leaves the access time as it is. */
+  noteRead(ref: number): void {
+    if (this.session.noTouch) this.keyspace.noteLookUp(ref)
+    else this.keyspace.noteRead(ref)
+  }
+
   /** `find` for a command that reads the value: it counts as an access. */
   read(index: number, hash: number = this.hash(index)): number {
     const ref = this.find(index, hash)
-    this.keyspace.noteRead(ref)
+    this.noteRead(ref)
     return ref
   }
 

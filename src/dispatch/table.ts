@@ -62,6 +62,11 @@ export class Command {
         ? undefined
         : new Map(record.subcommands.map((sub) => [sub.name, new Command(sub, record)]))
   }
+
+  /** The subcommand of a name, whatever its case. */
+  subcommand(name: Buffer): Command | undefined {
+    return this.subcommands?.get(name.toString("latin1").toLowerCase())
+  }
 }
 
 const SLOTS = 1024

@@ -48,7 +48,9 @@ export const makeScriptRunner = (
     reply.reset()
     reply.protocol = session.protocol
     const name = Buffer.from(args[0]!)
-    const command = engine.table.find(name, 0, name.length)
+    const container = engine.table.find(name, 0, name.length)
+    // what may run in a script is said of each subcommand by itself
+    const command = (args.length > 1 && container?.subcommand(Buffer.from(args[1]!))) || container
     if (command === undefined) reply.error("ERR Unknown Redis command called from script")
     else if ((command.flags & NO_SCRIPT) !== 0)
       reply.error("ERR This Redis command is not allowed from script")

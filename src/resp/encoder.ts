@@ -19,12 +19,25 @@ export class CommandEncoder {
   readonly batch = new CommandBatch()
   private source: ByteSource = byteSource(Buffer.allocUnsafeSlow(BUFFER_BYTES))
   private written = 0
+  /** The latest name that `encode` was given, and where its bytes are: at the start of this source. */
+  private name = ""
+  private nameBytes = 0
+  private nameSource: ByteSource | null = null
 
   /** The command `name` with arguments. The batch is valid until the next call. */
   encode(name: string, args: ReadonlyArray<Argument>): CommandBatch {
     this.begin()
-    this.add(name)
-    for (const arg of args) this.add(arg)
+    if (name === this.name && this.source === this.nameSource) {
+      // the same name as in the latest command lies there still
+      this.batch.addArgument(0, this.nameBytes)
+      this.written = this.nameBytes
+    } else {
+      this.add(name)
+      this.name = name
+      this.nameBytes = this.written
+    }
+    for (let i = 0; i < args.length; i++) this.add(args[i]!)
+    this.nameSource = this.source
     return this.end()
   }
 
