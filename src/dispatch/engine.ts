@@ -147,6 +147,15 @@ export class Engine {
       return
     }
     const source = decoder.append(chunk.bytes, length)
+    if (decoder.heldBytes > this.server.settings.clientQueryBufferBytesMax) {
+      this.server.host.log(
+        "warning",
+        `Closing client that reached max query buffer length: ${session.address}`
+      )
+      session.closing = true
+      session.transport.destroy()
+      return
+    }
     if (session.waiting || session.held) {
       if (decoder.heldBytes > HELD_BYTES_MAX) session.transport.pause()
     } else if (source !== null) this.run(session, source, decoder.heldBytes)

@@ -162,3 +162,18 @@ describe("partial commands", () => {
     await client.destroy()
   })
 })
+
+describe("a request that never ends", () => {
+  it("is not kept beyond client-query-buffer-limit, and others are served", async () => {
+    const admin = await connect({ port: server.port })
+    await admin.send("CONFIG", "SET", "client-query-buffer-limit", "1mb")
+    const greedy = await connect({ port: server.port })
+    greedy.socket.on("error", () => {})
+    greedy.socket.write("*2\r\n$4\r\nECHO\r\n$100000000\r\n")
+    greedy.socket.write(Buffer.alloc(3_000_000, "x"))
+    await greedy.closed
+    expect(plain(await admin.send("PING"))).toBe("PONG")
+    await admin.send("CONFIG", "SET", "client-query-buffer-limit", "1gb")
+    await admin.destroy()
+  })
+})
