@@ -54,6 +54,19 @@ const anyDirectory: SettingsHost["directoryProblem"] = () => null
 
 const inProcess: SettingsClient = { local: true, loading: false }
 
+/** Directives that have a typed field already, for steps to come that read it. */
+const UNUSED_FIELDS: ReadonlySet<string> = new Set([
+  "client-output-buffer-limit",
+  "lazyfree-lazy-eviction",
+  "lazyfree-lazy-expire",
+  "lazyfree-lazy-server-del",
+  "lazyfree-lazy-user-del",
+  "lazyfree-lazy-user-flush",
+  "propagation-error-behavior",
+  "save",
+  "shutdown-timeout"
+])
+
 /**
  * The current settings.
  *
@@ -227,7 +240,8 @@ export class Settings extends Fields {
   /** The directives that were given a value of their own which the server does not act on yet. */
   inert(): ReadonlyArray<string> {
     return directives
-      .filter((one) => one.effect === "accepted" && this.value(one.name) !== one.initial)
+      .filter((one) => one.effect === "accepted" || UNUSED_FIELDS.has(one.name))
+      .filter((one) => this.value(one.name) !== one.initial)
       .map((one) => one.name)
   }
 

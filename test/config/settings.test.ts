@@ -150,6 +150,7 @@ describe("loading", () => {
 
   it("tells which directives were set and have no effect yet", () => {
     expect(load("tls-port 1\nport 2\nio-threads 4").inert()).toEqual(["io-threads", "tls-port"])
+    expect(load("save 900 1\nappendonly yes").inert()).toEqual(["save"])
   })
 })
 
