@@ -23,6 +23,7 @@ import { Invocation } from "./dispatch/invocation.js"
 import type { Wait } from "./dispatch/outcome.js"
 import { NO_TRANSPORT, Session } from "./dispatch/session.js"
 import type { Command } from "./dispatch/table.js"
+import { turn } from "./EventLoop.js"
 import { type Argument, CommandEncoder } from "./resp/encoder.js"
 import { type Reply, ReplyError, ReplyReader } from "./resp/reply.js"
 import { ReplyWriter } from "./resp/writer.js"
@@ -149,10 +150,6 @@ interface Caller {
   readonly text: ReplyReader<string>
   readonly bytes: ReplyReader<Buffer>
 }
-
-const turn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 const closedError = (command: string): KvError =>
   new KvError({ code: "CLOSED", command, message: "CLOSED the store has been closed" })

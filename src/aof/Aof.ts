@@ -19,10 +19,10 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { Settings } from "../config/settings.js"
 import type { Commit } from "../dispatch/engine.js"
 import { misconfAof } from "../dispatch/errors.js"
 import { PropagationLog } from "../dispatch/propagation.js"
+import { turn } from "../EventLoop.js"
 import { ServerConfig } from "../ServerConfig.js"
 import * as Store from "../store/Store.js"
 import { Appender } from "./appender.js"
@@ -47,10 +47,6 @@ export class AofError extends Schema.TaggedError<AofError>()("AofError", {
 const INTERVAL_MS = 1000
 /** Records of a snapshot that are taken before others get their turn. */
 const SNAPSHOT_RECORDS = 2000
-
-const turn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 type Request =
   | { readonly _tag: "Sync" }
@@ -409,6 +405,3 @@ const makeLogger: Effect.Effect<(line: string) => void> = Effect.map(
  * @category layers
  */
 export const layer: Layer.Layer<Aof, AofError, ServerConfig | Store.Store> = Layer.scoped(Aof, make)
-
-/** The settings that say where the AOF is. */
-export type AofSettings = Pick<Settings, "dir" | "appenddirname" | "appendfilename">

@@ -18,7 +18,6 @@ export const DECREMENT_OVERFLOW = error("ERR decrement would overflow")
 export const NAN_OR_INFINITY = error("ERR increment would produce NaN or Infinity")
 export const STRING_TOO_LONG = error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
 export const INVALID_CURSOR = error("ERR invalid cursor")
-export const INVALID_DB_INDEX = error("ERR invalid DB index")
 export const DB_OUT_OF_RANGE = error("ERR DB index is out of range")
 export const INVALID_FIRST_DB = error("ERR invalid first DB index")
 export const INVALID_SECOND_DB = error("ERR invalid second DB index")
@@ -56,8 +55,6 @@ export const BUSY = error(
   "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
 )
 export const LOADING = error("LOADING Redis is loading the dataset in memory")
-export const SHUTDOWN_FAILED = error("ERR Errors trying to SHUTDOWN. Check logs.")
-export const UNBLOCKED_BY_SHUTDOWN = error("ERR The server is shutting down")
 export const NO_ACTIVE_SHUTDOWN = error("ERR No shutdown in progress.")
 export const DEBUG_NOT_ALLOWED = error(
   'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.'

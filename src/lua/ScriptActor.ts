@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { RequestEngine } from "../dispatch/RequestEngine.js"
+import { turn } from "../EventLoop.js"
 import type { ReplyWriter } from "../resp/writer.js"
 import { ServerConfig } from "../ServerConfig.js"
 import type { Database } from "../store/database.js"
@@ -69,10 +70,6 @@ export class ScriptActor extends Context.Tag("effect-kv/ScriptActor")<
     readonly run: (task: Omit<ScriptTask, "reply">) => Effect.Effect<WriteReply>
   }
 >() {}
-
-const turn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 /**
  * @since 0.1.0

@@ -7,14 +7,11 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { RequestEngine } from "../dispatch/RequestEngine.js"
+import { turn } from "../EventLoop.js"
 import { ServerConfig } from "../ServerConfig.js"
 
 /** Keys removed before others get their turn. */
 const SLICE_KEYS = 512
-
-const turn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 /**
  * @since 0.1.0

@@ -5,12 +5,6 @@
 /** From so many bytes on, the runtime's copy wins (measured with 16 to 512 bytes). */
 const LOOP_BYTES_MAX = 128
 
-/** Bytes together with the view that reads their words. */
-export interface Memory {
-  readonly bytes: Uint8Array
-  readonly view: DataView
-}
-
 /** Copies bytes, a word at a time where they are few. */
 export const copyWords = (
   source: DataView,
