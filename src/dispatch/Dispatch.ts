@@ -112,12 +112,13 @@ export const make: Effect.Effect<
       return
     }
     // offered at once, during the read: scripts run in the order in which they came
-    const reply = Deferred.unsafeMake<WriteReply>(fiberId)
-    if (!actor.unsafeOffer({ ...taskOf(session, wait), reply })) {
-      fork(Effect.sync(() => engine.complete(session, error(Errors.TOO_MANY_SCRIPTS))))
-      return
+    const task: ScriptTask = {
+      ...taskOf(session, wait),
+      reply: Deferred.unsafeMake<WriteReply>(fiberId),
+      onReply: (write) => engine.complete(session, write)
     }
-    fork(Effect.map(Deferred.await(reply), (write) => engine.complete(session, write)))
+    if (actor.unsafeOffer(task)) return
+    fork(Effect.sync(() => engine.complete(session, error(Errors.TOO_MANY_SCRIPTS))))
   }
   const fiberId = yield* Effect.fiberId
 

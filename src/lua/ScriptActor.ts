@@ -9,6 +9,7 @@
  * Shutdown: the finalizer lets queued scripts run for a bounded time, then makes the running one fail; every Deferred
  * is completed. It runs after the app tier has stopped and before the AOF does, so a script's writes are kept.
  */
+import * as v8 from "node:v8"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -46,6 +47,8 @@ export interface ScriptTask {
   readonly context: ScriptContext
   readonly compileOnly: boolean
   readonly reply: Deferred.Deferred<WriteReply>
+  /** Called as soon as the reply is there: a connection needs no fiber of its own to wait for it. */
+  readonly onReply?: (write: WriteReply) => void
 }
 
 /** Scripts taken from the queue at a time. */
@@ -67,9 +70,14 @@ export class ScriptActor extends Context.Tag("effect-kv/ScriptActor")<
     /** Offers a task; false where too many wait already. Synchronous: the queue's fiber runs it later. */
     readonly unsafeOffer: (task: ScriptTask) => boolean
     /** Runs a script and gives its reply. */
-    readonly run: (task: Omit<ScriptTask, "reply">) => Effect.Effect<WriteReply>
+    readonly run: (task: Omit<ScriptTask, "reply" | "onReply">) => Effect.Effect<WriteReply>
   }
 >() {}
+
+const complete = (task: ScriptTask, reply: WriteReply): void => {
+  Deferred.unsafeDone(task.reply, Effect.succeed(reply))
+  if (task.onReply !== undefined) task.onReply(reply)
+}
 
 /**
  * @since 0.1.0
@@ -93,6 +101,8 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
       return Effect.map(
         Effect.promise(() => import("./vm.js")),
         ({ LuaVm }) => {
+          // scripts make garbage that dies young: V8's default, which the executable holds down until here
+          v8.setFlagsFromString("--semi-space-growth-factor=2")
           const runner = makeScriptRunner(engine, LuaVm, (level, message) => {
             const log = level >= 3 ? Effect.logWarning : level === 2 ? Effect.logInfo : Effect.logDebug
             Effect.runFork(Effect.provide(log(message), runtime))
@@ -139,20 +149,17 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
       Effect.flatMap(loadRunner, (runner) => {
         const outcome = runTask(runner, task)
         if (!Effect.isEffect(outcome)) {
-          Deferred.unsafeDone(task.reply, Effect.succeed(outcome))
+          complete(task, outcome)
           return Effect.void
         }
-        return Effect.flatMap(outcome, (reply) => Deferred.succeed(task.reply, reply))
+        return Effect.map(outcome, (reply) => complete(task, reply))
       }).pipe(
         Effect.catchAllCause((cause) =>
           Effect.zipRight(
             Effect.logError("a script failed by a bug; please report it", cause),
             Effect.sync(() => {
               scripts.running = scripts.busy = false
-              Deferred.unsafeDone(
-                task.reply,
-                Effect.succeed((reply: ReplyWriter) => reply.error("ERR internal error"))
-              )
+              complete(task, (reply) => reply.error("ERR internal error"))
             })
           )
         )
