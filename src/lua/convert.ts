@@ -8,20 +8,11 @@
 
 import type { ReplyWriter } from "../resp/writer.js"
 import { INT64_MAX, INT64_MIN, normalize } from "../values/integer.js"
-import { type LuaState, lua, to_luastring } from "./fengari.js"
+import { type LuaState, lua } from "./fengari.js"
+import { BIG_NUMBER, DOUBLE, ERR, FORMAT, MAP, OK, SET, STRING, VERBATIM } from "./fields.js"
 
 /** Tables deeper than this are refused, as Lua's stack would in Redis. */
 const DEPTH_MAX = 4000
-
-const OK = to_luastring("ok")
-const ERR = to_luastring("err")
-const DOUBLE = to_luastring("double")
-const BIG_NUMBER = to_luastring("big_number")
-const VERBATIM = to_luastring("verbatim_string")
-const MAP = to_luastring("map")
-const SET = to_luastring("set")
-const FORMAT = to_luastring("format")
-const STRING = to_luastring("string")
 
 /** Whether the script has asked for RESP3: only then is a boolean one. */
 let booleans = false

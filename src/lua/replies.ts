@@ -4,18 +4,8 @@
  * RESP2: integer → number, bulk → string, null → false, status → {ok=}, error → {err=}, array → table.
  * RESP3 besides: map → {map=}, set → {set=}, double → {double=}, boolean, null → nil, big number, verbatim string.
  */
-import { type LuaState, lua, to_luastring } from "./fengari.js"
-
-const field = (name: string): Uint8Array => to_luastring(name)
-const OK = field("ok")
-const ERR = field("err")
-const MAP = field("map")
-const SET = field("set")
-const DOUBLE = field("double")
-const BIG_NUMBER = field("big_number")
-const VERBATIM = field("verbatim_string")
-const FORMAT = field("format")
-const STRING = field("string")
+import { type LuaState, lua } from "./fengari.js"
+import { BIG_NUMBER, DOUBLE, ERR, FORMAT, MAP, OK, SET, STRING, VERBATIM } from "./fields.js"
 
 const lineEnd = (bytes: Buffer, at: number): number => {
   while (bytes[at] !== 13) at++

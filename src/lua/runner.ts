@@ -47,7 +47,7 @@ export const makeScriptRunner = (
   const call: ScriptHost["call"] = (args) => {
     reply.reset()
     reply.protocol = session.protocol
-    const name = Buffer.from(args[0]!)
+    const name = args[0]!
     const container = engine.table.find(name, 0, name.length)
     // what may run in a script is said of each subcommand by itself
     const command = (args.length > 1 && container?.subcommand(Buffer.from(args[1]!))) || container
@@ -58,7 +58,7 @@ export const makeScriptRunner = (
       reply.error("ERR Write commands are not allowed from read-only scripts.")
     } else {
       if ((command.flags & WRITE) !== 0) scripts.wrote = true
-      const wait = engine.call(invocation, encode(args), 0, session)
+      const wait = engine.call(invocation, encode(args), 0, session, container)
       if (wait !== undefined) reply.error("ERR This Redis command is not allowed from script")
       else if (invocation.arityFailed) {
         reply.reset()

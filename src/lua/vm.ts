@@ -9,6 +9,7 @@ import { redisVersion } from "../config/version.js"
 import type { ReplyWriter } from "../resp/writer.js"
 import { writeReply } from "./convert.js"
 import { type LuaDebug, type LuaState, lauxlib, lua, lualib, to_luastring } from "./fengari.js"
+import { ERR } from "./fields.js"
 import { PRELUDE } from "./prelude.js"
 import { pushReply } from "./replies.js"
 
@@ -34,12 +35,6 @@ export type SliceEnd = "yielded" | "done"
 
 const NAME = to_luastring("@user_script")
 const TEXT_ONLY = to_luastring("t")
-const FIELDS = {
-  err: to_luastring("err"),
-  ok: to_luastring("ok"),
-  source: to_luastring("source"),
-  line: to_luastring("line")
-}
 const WHAT = to_luastring("Sl")
 const latin1 = (bytes: Uint8Array | null): string =>
   bytes === null ? "" : Buffer.from(bytes).toString("latin1")
@@ -176,7 +171,7 @@ export class LuaVm {
     let where = this.position(L)
     if (lua.lua_type(L, -1) === lua.LUA_TTABLE) {
       const top = lua.lua_gettop(L)
-      lua.lua_getfield(L, top, FIELDS.err)
+      lua.lua_getfield(L, top, ERR)
       message = latin1(
         lua.lua_type(L, -1) === lua.LUA_TSTRING ? lua.lua_tolstring(L, -1) : bytesOf("ERR unknown error")
       )
@@ -221,7 +216,7 @@ export class LuaVm {
     define("call", (state) => {
       this.call(state)
       if (lua.lua_type(state, -1) !== lua.LUA_TTABLE) return 1
-      lua.lua_getfield(state, -1, FIELDS.err)
+      lua.lua_getfield(state, -1, ERR)
       const failed = lua.lua_type(state, -1) === lua.LUA_TSTRING
       lua.lua_pop(state, 1)
       return failed ? lua.lua_error(state) : 1
@@ -313,7 +308,7 @@ const raise = (L: LuaState, message: string): never => {
 const pushError = (L: LuaState, message: string): number => {
   lua.lua_createtable(L, 0, 1)
   pushText(L, message)
-  lua.lua_setfield(L, -2, FIELDS.err)
+  lua.lua_setfield(L, -2, ERR)
   return 1
 }
 

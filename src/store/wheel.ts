@@ -45,15 +45,6 @@ export class Wheel {
     this.size--
   }
 
-  /** The record moved to another ref: its neighbours are told. */
-  moved(to: number): void {
-    const previous = this.records.wheelPrevious(to)
-    const next = this.records.wheelNext(to)
-    if (previous > 0) this.records.setWheelNext(previous, to)
-    else this.heads[~previous] = to
-    if (next !== 0) this.records.setWheelPrevious(next, to)
-  }
-
   /**
    * Lets time pass to `now` and calls `expire` with each record that is due; `expire` must remove it.
    * Handles at most `budget` records and gives what is left of the budget; 0 means there may be more.
