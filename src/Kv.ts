@@ -17,17 +17,17 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Aof from "./aof/Aof.js"
+import * as Core from "./Core.js"
 import type { ConfigError } from "./config/parse.js"
-import { Dispatch } from "./dispatch/Dispatch.js"
-import { Invocation } from "./dispatch/invocation.js"
-import type { Wait } from "./dispatch/outcome.js"
-import { NO_TRANSPORT, Session } from "./dispatch/session.js"
-import type { Command } from "./dispatch/table.js"
-import { turn } from "./EventLoop.js"
+import { Dispatch } from "./Dispatch.js"
+import { Invocation } from "./engine/invocation.js"
+import type { Wait } from "./engine/outcome.js"
+import { NO_TRANSPORT, Session } from "./engine/session.js"
+import type { Command } from "./engine/table.js"
+import { turn } from "./machine/EventLoop.js"
 import { type Argument, CommandEncoder } from "./resp/encoder.js"
 import { type Reply, ReplyError, ReplyReader } from "./resp/reply.js"
 import { ReplyWriter } from "./resp/writer.js"
-import * as Server from "./Server.js"
 import * as ServerConfig from "./ServerConfig.js"
 
 /**
@@ -364,5 +364,5 @@ export const layerClient: Layer.Layer<Kv, never, Dispatch> = Layer.scoped(Kv, ma
  */
 export const layer = (
   options: Partial<ServerConfig.ServerOptions> = {}
-): Layer.Layer<Kv | Server.Core, Aof.AofError | ConfigError> =>
-  layerClient.pipe(Layer.provideMerge(Server.layerCore), Layer.provideMerge(ServerConfig.layer(options)))
+): Layer.Layer<Kv | Core.Core, Aof.AofError | ConfigError> =>
+  layerClient.pipe(Layer.provideMerge(Core.layer), Layer.provideMerge(ServerConfig.layer(options)))

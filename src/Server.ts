@@ -1,13 +1,9 @@
 /**
- * The server: every box of it is a Layer, in three tiers that start bottom up and stop top down.
+ * The server: the core of `Core.ts` with its doors to the network. The app tier on top of it:
  *
- *   app             Listener → Connections → Dispatch
- *   tasks           ScriptActor, ActiveExpiry, Sampler
- *   infrastructure  RequestEngine → Aof → Store → ServerConfig
+ *   app   Listener → Connections → Dispatch
  *
- * `provideMerge` closes the upper Layer before the lower, so the chain below is the shutdown order: no new
- * connections, requests answered, sockets closed; then queued scripts answered, nothing scheduled after; then the
- * append queue drained, synced, files closed.
+ * Shutdown begins here: no new connections, requests answered, replies flushed, sockets closed; then the core's tiers.
  *
  * @since 0.1.0
  */
@@ -20,17 +16,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Aof from "./aof/Aof.js"
+import type * as Aof from "./aof/Aof.js"
+import * as Core from "./Core.js"
 import type { Settings } from "./config/settings.js"
-import * as Dispatch from "./dispatch/Dispatch.js"
-import * as RequestEngine from "./dispatch/RequestEngine.js"
-import * as ScriptActor from "./lua/ScriptActor.js"
+import * as Dispatch from "./Dispatch.js"
 import * as ServerConfig from "./ServerConfig.js"
 import * as Connections from "./socket/Connections.js"
 import * as Listener from "./socket/Listener.js"
-import * as Store from "./store/Store.js"
-import * as ActiveExpiry from "./tasks/ActiveExpiry.js"
-import * as Sampler from "./tasks/Sampler.js"
 
 /**
  * The server cannot listen.
@@ -59,33 +51,6 @@ export class Server extends Context.Tag("effect-kv/Server")<
     readonly shutdownRequested: Effect.Effect<Dispatch.ShutdownRequest>
   }
 >() {}
-
-/** Everything a command needs, without a door to the outside: what `Kv` and the server share. */
-export type Core =
-  | Dispatch.Dispatch
-  | RequestEngine.RequestEngine
-  | ScriptActor.ScriptActor
-  | Aof.Aof
-  | Store.Store
-  | ServerConfig.ServerConfig
-
-const infrastructure = RequestEngine.layer.pipe(
-  Layer.provideMerge(Aof.layer),
-  Layer.provideMerge(Store.layer)
-)
-const tasks = Layer.mergeAll(ScriptActor.layer, ActiveExpiry.layer, Sampler.layer)
-
-/**
- * The store with its commands, scripts, expiry and durability, in-process.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerCore: Layer.Layer<Core, Aof.AofError, ServerConfig.ServerConfig> = Dispatch.layer.pipe(
-  Layer.provideMerge(tasks),
-  Layer.provideMerge(infrastructure),
-  Layer.provideMerge(Layer.service(ServerConfig.ServerConfig))
-)
 
 const toListenError =
   (where: string) =>
@@ -193,7 +158,7 @@ const placeOf = (options: ListenOptions): Place => {
 }
 
 /**
- * Serves a store to Redis clients. Give it `Kv.layer` (or `layerCore`): the same data are in-process and on the wire.
+ * Serves a store to Redis clients. Give it `Kv.layer` (or `Core.layer`): the same data are in-process and on the wire.
  *
  * @since 0.1.0
  * @category layers
@@ -231,8 +196,10 @@ export const layer = (
  * @since 0.1.0
  * @category layers
  */
-export const layerSettings = (settings: Settings): Layer.Layer<Server | Core, ListenError | Aof.AofError> =>
-  layer().pipe(Layer.provideMerge(layerCore), Layer.provideMerge(ServerConfig.layerSettings(settings)))
+export const layerSettings = (
+  settings: Settings
+): Layer.Layer<Server | Core.Core, ListenError | Aof.AofError> =>
+  layer().pipe(Layer.provideMerge(Core.layer), Layer.provideMerge(ServerConfig.layerSettings(settings)))
 
 /** The file with the process's number, while the server runs; that it cannot be written is only a warning. */
 const pidFile = (path: string): Effect.Effect<void, never, Scope.Scope> => {

@@ -3,7 +3,7 @@
  * TypeScript, in slices: `advance` until it says true.
  */
 import * as fs from "node:fs"
-import { PropagationLog } from "../dispatch/propagation.js"
+import { PropagationLog } from "../changes/log.js"
 import type { Keyspace } from "../store/database.js"
 import { NO_DEADLINE } from "../store/record.js"
 import type { Snapshot } from "../store/snapshot.js"

@@ -6,7 +6,7 @@
  * leaves and which the caller may cut; anything that is not a command, or that fails, is damage and refused.
  */
 import * as fs from "node:fs"
-import { sameName } from "../dispatch/table.js"
+import { sameName } from "../engine/table.js"
 import { isRdb, RdbError, read as readRdb, type Visitor } from "../rdb/reader.js"
 import { type ByteSource, byteSource, CommandBatch } from "../resp/batch.js"
 import { RequestDecoder } from "../resp/decoder.js"

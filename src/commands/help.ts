@@ -1,9 +1,9 @@
 /**
  * The HELP subcommand of containers, as Redis words and frames it. Pure.
  */
-import * as Errors from "../dispatch/errors.js"
-import type { Invocation } from "../dispatch/invocation.js"
-import type { CommandFlag, CommandRecord } from "./record.js"
+import * as Errors from "../engine/errors.js"
+import type { Invocation } from "../engine/invocation.js"
+import type { CommandFlag, CommandRecord } from "../engine/record.js"
 
 /** Replies with the help of a command that has subcommands. */
 export const replyHelp = (c: Invocation, command: string, lines: ReadonlyArray<string>): void => {

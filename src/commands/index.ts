@@ -1,17 +1,18 @@
 /**
  * Every command there is. Pure.
  */
-import { commandCommands } from "./command.js"
-import { connectionCommands } from "./connection.js"
-import { databaseCommands } from "./databases.js"
-import { expireCommands } from "./expire.js"
-import { genericCommands } from "./generic.js"
-import type { CommandRecord } from "./record.js"
-import { scriptingCommands } from "./scripting.js"
-import { serverCommands } from "./server.js"
-import { stringCommands } from "./string.js"
-import { stringNumberCommands } from "./stringNumber.js"
-import { stringRangeCommands } from "./stringRange.js"
+
+import type { CommandRecord } from "../engine/record.js"
+import { connectionCommands } from "./connection/connection.js"
+import { databaseCommands } from "./keys/databases.js"
+import { expireCommands } from "./keys/expire.js"
+import { genericCommands } from "./keys/generic.js"
+import { scriptingCommands } from "./scripting/scripting.js"
+import { commandCommands } from "./server/command.js"
+import { serverCommands } from "./server/server.js"
+import { stringNumberCommands } from "./strings/number.js"
+import { stringRangeCommands } from "./strings/range.js"
+import { stringCommands } from "./strings/string.js"
 
 export const commandRecords: ReadonlyArray<CommandRecord> = [
   ...stringCommands,

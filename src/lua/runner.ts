@@ -2,11 +2,11 @@
  * Runs scripts of the engine's cache on a Lua VM: compiles, wraps what they change in a transaction, and makes their
  * commands calls of the engine. Plain synchronous TypeScript; used by the script actor's fiber alone.
  */
-import type { Engine } from "../dispatch/engine.js"
-import * as Errors from "../dispatch/errors.js"
-import { Invocation } from "../dispatch/invocation.js"
-import { NO_TRANSPORT, Session } from "../dispatch/session.js"
-import { NO_SCRIPT, WRITE } from "../dispatch/table.js"
+import type { Engine } from "../engine/engine.js"
+import * as Errors from "../engine/errors.js"
+import { Invocation } from "../engine/invocation.js"
+import { NO_TRANSPORT, Session } from "../engine/session.js"
+import { NO_SCRIPT, WRITE } from "../engine/table.js"
 import type { CommandBatch } from "../resp/batch.js"
 import { CommandEncoder } from "../resp/encoder.js"
 import { ReplyWriter } from "../resp/writer.js"

@@ -6,7 +6,7 @@
  * executed for it until then, so what a client does not read stays bounded by what a batch can reply.
  */
 import type { Socket } from "node:net"
-import type { Transport } from "../dispatch/session.js"
+import type { Transport } from "../engine/session.js"
 
 /** Bytes that may wait in a socket before its client's commands are held. */
 const CONGESTED_BYTES = 1024 * 1024

@@ -6,8 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { RequestEngine } from "../dispatch/RequestEngine.js"
-import { turn } from "../EventLoop.js"
+import { RequestEngine } from "../engine/RequestEngine.js"
+import { turn } from "../machine/EventLoop.js"
 import { ServerConfig } from "../ServerConfig.js"
 
 /** Keys removed before others get their turn. */

@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Aof from "../aof/Aof.js"
-import { RequestEngine } from "../dispatch/RequestEngine.js"
+import { RequestEngine } from "../engine/RequestEngine.js"
 
 const INTERVAL_MS = 100
 /** Samples that a rate is averaged over. */

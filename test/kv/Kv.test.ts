@@ -16,7 +16,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { AofError } from "../../src/aof/Aof.js"
-import { RequestEngine } from "../../src/dispatch/RequestEngine.js"
+import type * as Core from "../../src/Core.js"
+import { RequestEngine } from "../../src/engine/RequestEngine.js"
 import { Kv, Server, Store } from "../../src/index.js"
 import type { ServerOptions } from "../../src/ServerConfig.js"
 import type { Shard } from "../../src/store/shard.js"
@@ -27,7 +28,7 @@ const service = Kv.Kv
 
 /** Runs a program on a store of its own. */
 const withStore = <A, E>(
-  program: (kv: Kv.KvService) => Effect.Effect<A, E, Kv.Kv | Server.Core | Scope.Scope>,
+  program: (kv: Kv.KvService) => Effect.Effect<A, E, Kv.Kv | Core.Core | Scope.Scope>,
   options: Partial<ServerOptions> = {}
 ) => Effect.flatMap(service, program).pipe(Effect.provide(Kv.layer(options)), Effect.scoped)
 

@@ -13,7 +13,8 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { RequestEngine } from "../../src/dispatch/RequestEngine.js"
+import type * as Core from "../../src/Core.js"
+import { RequestEngine } from "../../src/engine/RequestEngine.js"
 import { Kv, Server, Store } from "../../src/index.js"
 import { Client, encode, plain } from "../support/client.mjs"
 import { temporaryDir, until } from "../support/server.mjs"
@@ -78,7 +79,7 @@ const layers = () =>
     Layer.provideMerge(Kv.layer({ dir, appendonly: true, busyReplyThreshold: 30, hz: 500 })),
     Layer.provide(Logger.replace(Logger.defaultLogger, Logger.none))
   )
-type Parts = Context.Context<Server.Server | Kv.Kv | Server.Core>
+type Parts = Context.Context<Server.Server | Kv.Kv | Core.Core>
 
 /** Records what the engine and the store's tasks do. */
 const watch = (context: Parts): void => {
@@ -122,7 +123,7 @@ const ways: Readonly<Record<string, () => Promise<Embedding>>> = {
   },
   "the embedding fiber is interrupted": async () => {
     const started = Effect.runSync(Deferred.make<Parts>())
-    const program = Effect.context<Server.Server | Kv.Kv | Server.Core>().pipe(
+    const program = Effect.context<Server.Server | Kv.Kv | Core.Core>().pipe(
       Effect.tap((context) => Deferred.succeed(started, context)),
       Effect.zipRight(Effect.never),
       Effect.provide(layers())
@@ -133,7 +134,7 @@ const ways: Readonly<Record<string, () => Promise<Embedding>>> = {
   },
   "a client sends SHUTDOWN": async () => {
     const started = Effect.runSync(Deferred.make<Parts>())
-    const program = Effect.context<Server.Server | Kv.Kv | Server.Core>().pipe(
+    const program = Effect.context<Server.Server | Kv.Kv | Core.Core>().pipe(
       Effect.tap((context) => Deferred.succeed(started, context)),
       Effect.flatMap((context) => Context.get(context, Server.Server).shutdownRequested),
       Effect.provide(layers())

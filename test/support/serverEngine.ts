@@ -3,15 +3,16 @@
  *
  * Replies are taken apart: simple strings, errors ("-…"), bulk strings, numbers, arrays; maps are Maps, sets Sets.
  */
+
+import { PropagationLog } from "../../src/changes/log.js"
 import { commandRecords } from "../../src/commands/index.js"
 import { Settings } from "../../src/config/settings.js"
-import { Engine } from "../../src/dispatch/engine.js"
-import type { Wait } from "../../src/dispatch/outcome.js"
-import { PropagationLog } from "../../src/dispatch/propagation.js"
-import { ScriptState } from "../../src/dispatch/scripts.js"
-import { type ServerHost, ServerState } from "../../src/dispatch/server.js"
-import { Session } from "../../src/dispatch/session.js"
-import { CommandTable } from "../../src/dispatch/table.js"
+import { Engine } from "../../src/engine/engine.js"
+import type { Wait } from "../../src/engine/outcome.js"
+import { type ServerHost, ServerState } from "../../src/engine/server.js"
+import { Session } from "../../src/engine/session.js"
+import { CommandTable } from "../../src/engine/table.js"
+import { ScriptState } from "../../src/lua/scripts.js"
 import { byteSource, encodeCommand } from "../../src/resp/batch.js"
 import { makeKeyspace, START_MS, seeded } from "./engine.js"
 

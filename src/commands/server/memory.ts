@@ -1,0 +1,235 @@
+/**
+ * MEMORY, and what DEBUG OBJECT tells of a record. Pure.
+ */
+import * as Errors from "../../engine/errors.js"
+import type { Invocation } from "../../engine/invocation.js"
+import { type CommandRecord, keyAt } from "../../engine/record.js"
+import type { Keyspace } from "../../store/database.js"
+import { ACCESS_MASK, ENCODING_BYTES, ENCODING_INT } from "../../store/record.js"
+import { classOfUnits, unitsOfClass } from "../../store/segments.js"
+import { integerOf, lengthOf } from "../../values/string.js"
+import { helpRecord } from "../help.js"
+
+const UNIT_BYTES = 8
+/** A key's share of its shard's index: a slot of 8 bytes, at the fill that pages have on average. */
+const INDEX_BYTES = 12
+const EMBEDDED_BYTES_MAX = 44
+
+const INT8_MAX = 127
+const INT16_MAX = 32767
+const INT32_MAX = 2147483647
+
+/** Bytes that a key takes: its block, and its share of the index. */
+const usageOf = (keyspace: Keyspace, ref: number): number =>
+  unitsOfClass(classOfUnits(keyspace.records.units(ref))) * UNIT_BYTES + INDEX_BYTES
+
+/** Bytes that a string takes in an RDB file, uncompressed. */
+const serializedLength = (keyspace: Keyspace, ref: number): number => {
+  const length = lengthOf(keyspace, ref)
+  const integer = integerOf(keyspace, ref)
+  if (typeof integer === "number") {
+    const magnitude = integer < 0 ? -integer - 1 : integer
+    if (magnitude <= INT8_MAX) return 2
+    if (magnitude <= INT16_MAX) return 3
+    if (magnitude <= INT32_MAX) return 5
+  }
+  return length + (length < 64 ? 1 : length < 16384 ? 2 : 5)
+}
+
+const encodingName = (keyspace: Keyspace, ref: number): string => {
+  const encoding = keyspace.records.encoding(ref)
+  if (encoding === ENCODING_INT) return "int"
+  return encoding === ENCODING_BYTES && keyspace.records.valueLength(ref) <= EMBEDDED_BYTES_MAX
+    ? "embstr"
+    : "raw"
+}
+
+/** The line of DEBUG OBJECT. */
+export const describeObject = (keyspace: Keyspace, ref: number): string => {
+  const access = keyspace.records.access(ref)
+  const idleSeconds = (keyspace.clock - access) & ACCESS_MASK
+  return (
+    `Value at:0x${ref.toString(16).padStart(8, "0")} refcount:1 encoding:${encodingName(keyspace, ref)} ` +
+    `serializedlength:${serializedLength(keyspace, ref)} lru:${access} lru_seconds_idle:${idleSeconds}`
+  )
+}
+
+const usage = (c: Invocation): void => {
+  for (let i = 3; i < c.argc; i += 2) {
+    if (!c.isWord(i, "SAMPLES") || i + 1 >= c.argc) {
+      c.fail(Errors.SYNTAX)
+      return
+    }
+    const samples = c.integerOrFail(i + 1)
+    if (samples === undefined) return
+    if (samples < 0) {
+      c.fail(Errors.SYNTAX)
+      return
+    }
+  }
+  const ref = c.find(2)
+  if (ref === 0) c.reply.null()
+  else c.reply.integer(usageOf(c.keyspace, ref))
+}
+
+/** A figure of MEMORY STATS: a count of bytes or keys, or a ratio. */
+type Figure = readonly [name: string, value: number, isRatio?: true]
+
+const stats = (c: Invocation): void => {
+  const { engine, keyspace, reply } = c
+  const used = keyspace.segments.usedBytes
+  const { rssBytes } = engine.server.host.memory()
+  const peak = engine.server.notePeak(used)
+  const databases = keyspace.databases.filter((database) => keyspace.size(database) > 0)
+  const keys = databases.reduce((sum, database) => sum + keyspace.size(database), 0)
+  const rss = used === 0 ? 0 : rssBytes / used
+  const first: ReadonlyArray<Figure> = [
+    ["peak.allocated", peak],
+    ["total.allocated", used],
+    ["startup.allocated", 0],
+    ["replication.backlog", 0],
+    ["clients.slaves", 0],
+    ["clients.normal", 0],
+    ["cluster.links", 0],
+    ["aof.buffer", engine.log.length],
+    ["lua.caches", 0],
+    ["functions.caches", 0]
+  ]
+  const last: ReadonlyArray<Figure> = [
+    ["overhead.total", 0],
+    ["keys.count", keys],
+    ["keys.bytes-per-key", keys === 0 ? 0 : Math.floor(used / keys)],
+    ["dataset.bytes", used],
+    ["dataset.percentage", 100, true],
+    ["peak.percentage", peak === 0 ? 0 : (used / peak) * 100, true],
+    ["allocator.allocated", used],
+    ["allocator.active", used],
+    ["allocator.resident", used],
+    ["allocator-fragmentation.ratio", 1, true],
+    ["allocator-fragmentation.bytes", 0],
+    ["allocator-rss.ratio", 1, true],
+    ["allocator-rss.bytes", 0],
+    ["rss-overhead.ratio", rss, true],
+    ["rss-overhead.bytes", rssBytes - used],
+    ["fragmentation", rss, true],
+    ["fragmentation.bytes", rssBytes - used]
+  ]
+  const write = ([name, value, isRatio]: Figure): void => {
+    reply.bulkText(name)
+    if (isRatio) reply.double(value)
+    else reply.integer(value)
+  }
+  reply.map(first.length + databases.length + last.length)
+  first.forEach(write)
+  for (const database of databases) {
+    reply.bulkText(`db.${database.index}`)
+    reply.map(3)
+    write(["overhead.hashtable.main", keyspace.size(database) * INDEX_BYTES])
+    write(["overhead.hashtable.expires", 0])
+    write(["overhead.hashtable.slot-to-keys", 0])
+  }
+  last.forEach(write)
+}
+
+/** Below so many bytes there is nothing to diagnose. */
+const DOCTOR_BYTES_MIN = 5 * 1024 * 1024
+
+const doctor = (c: Invocation): void => {
+  const small = c.keyspace.segments.usedBytes < DOCTOR_BYTES_MIN
+  c.reply.verbatim(
+    "txt",
+    small
+      ? "This instance is empty or is using very little memory: there is nothing to diagnose.\n"
+      : "No memory issue is known of this instance.\n"
+  )
+}
+
+const mallocStats = (c: Invocation): void => c.reply.bulkText("Stats not supported for the current allocator")
+
+/** Accepted: memory of dropped segments is given back by itself. */
+const purge = (c: Invocation): void => c.reply.ok()
+
+const HELP = [
+  "DOCTOR",
+  "    Return memory problems reports.",
+  "MALLOC-STATS",
+  "    Return internal statistics report from the memory allocator.",
+  "PURGE",
+  "    Attempt to purge dirty pages for reclamation by the allocator.",
+  "STATS",
+  "    Return information about the memory usage of the server.",
+  "USAGE <key> [SAMPLES <count>]",
+  "    Return memory in bytes used by <key> and its value. Nested values are",
+  "    sampled up to <count> times (default: 5, 0 means sample all)."
+]
+
+const sub = {
+  group: "server",
+  categories: [],
+  keys: [],
+  flags: [],
+  since: "4.0.0"
+} as const
+const tips = ["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]
+
+export const memory: CommandRecord = {
+  name: "memory",
+  arity: -2,
+  flags: [],
+  categories: [],
+  keys: [],
+  group: "server",
+  since: "4.0.0",
+  summary: "A container for memory diagnostics commands.",
+  complexity: "Depends on subcommand.",
+  subcommands: [
+    {
+      ...sub,
+      name: "usage",
+      arity: -3,
+      flags: ["readonly"],
+      keys: [keyAt(2, "RO")],
+      summary: "Estimates the memory usage of a key.",
+      complexity: "O(N) where N is the number of samples.",
+      synopsis: "key [SAMPLES count]",
+      handler: usage
+    },
+    {
+      ...sub,
+      name: "stats",
+      arity: 2,
+      summary: "Returns details about memory usage.",
+      complexity: "O(1)",
+      tips,
+      handler: stats
+    },
+    {
+      ...sub,
+      name: "doctor",
+      arity: 2,
+      summary: "Outputs a memory problems report.",
+      complexity: "O(1)",
+      tips,
+      handler: doctor
+    },
+    {
+      ...sub,
+      name: "malloc-stats",
+      arity: 2,
+      summary: "Returns the allocator statistics.",
+      complexity: "Depends on how much memory is allocated, could be slow",
+      tips,
+      handler: mallocStats
+    },
+    {
+      ...sub,
+      name: "purge",
+      arity: 2,
+      summary: "Asks the allocator to release memory.",
+      complexity: "Depends on how much memory is allocated, could be slow",
+      tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+      handler: purge
+    },
+    helpRecord({ name: "memory", group: "server" }, "4.0.0", HELP)
+  ]
+}

@@ -1,0 +1,317 @@
+/**
+ * One command being executed: what a handler is given. Pure. Reused from command to command, so handlers keep nothing
+ * of it. Argument 0 is the command's name; offsets are into `bytes`.
+ */
+
+import type { PropagationLog } from "../changes/log.js"
+import type { ByteSource, CommandBatch } from "../resp/batch.js"
+import type { ReplyWriter } from "../resp/writer.js"
+import { type Database, type Deadline, type Keyspace, Prefetch } from "../store/database.js"
+import { ENCODING_BYTES, TYPE_STRING } from "../store/record.js"
+import { UNIT_BITS } from "../store/segments.js"
+import { type Integer, parseInteger } from "../values/integer.js"
+import { setBytes, setInteger } from "../values/string.js"
+import type { Engine } from "./engine.js"
+import * as Errors from "./errors.js"
+import type { Session } from "./session.js"
+import type { Command } from "./table.js"
+
+export class Invocation {
+  bytes!: Buffer
+  view!: DataView
+  argc = 0
+  session!: Session
+  database!: Database
+  command!: Command
+  readonly keyspace: Keyspace
+  /** Set by handlers that reply with an error; the engine counts it. */
+  failed = false
+  /** Set by the engine where the number of arguments was wrong: scripts are told so in other words. */
+  arityFailed = false
+  private starts = new Int32Array(0)
+  private lengths = new Int32Array(0)
+  private base = 0
+  private begin = 0
+  private end = 0
+  private inline = false
+  private firstHash = 0
+  /** Where the first key is in the batch's prefetch, or -1. */
+  private prefetchIndex = -1
+  private readonly keys = new Prefetch()
+
+  constructor(
+    readonly engine: Engine,
+    readonly reply: ReplyWriter,
+    readonly log: PropagationLog,
+    /** Whether a script runs this command. */
+    readonly scripted: boolean
+  ) {
+    this.keyspace = engine.keyspace
+  }
+
+  /** Points to a command of a batch. */
+  point(batch: CommandBatch, command: number, session: Session): void {
+    const source: ByteSource = batch.source
+    this.bytes = source.bytes
+    this.view = source.view
+    this.starts = batch.argStart
+    this.lengths = batch.argLength
+    this.base = batch.first[command]!
+    this.argc = batch.argc[command]!
+    this.begin = batch.begin[command]!
+    this.end = batch.end[command]!
+    this.inline = batch.inline[command] === 1
+    this.firstHash = batch.hash[command]!
+    this.prefetchIndex = batch.prefetch[command]!
+    this.session = session
+    this.database = session.database
+    this.failed = this.arityFailed = false
+  }
+
+  /** Unix ms at the start of the batch. */
+  get now(): number {
+    return this.keyspace.now
+  }
+
+  /** The offset and the length of an argument. */
+  start(index: number): number {
+    return this.starts[this.base + index]!
+  }
+  length(index: number): number {
+    return this.lengths[this.base + index]!
+  }
+
+  /** An argument's bytes: a view, valid during the command. */
+  argument(index: number): Buffer {
+    const start = this.start(index)
+    return this.bytes.subarray(start, start + this.length(index))
+  }
+  /** An argument's bytes as a string, a byte a character. */
+  text(index: number): string {
+    const start = this.start(index)
+    return this.bytes.toString("latin1", start, start + this.length(index))
+  }
+
+  /** Whether an argument is an option's name (given in upper case), whatever its case. */
+  isWord(index: number, word: string): boolean {
+    const length = word.length
+    if (this.length(index) !== length) return false
+    const start = this.start(index)
+    for (let i = 0; i < length; i++) {
+      const byte = this.bytes[start + i]!
+      if ((byte >= 97 && byte <= 122 ? byte - 32 : byte) !== word.charCodeAt(i)) return false
+    }
+    return true
+  }
+
+  /** A 64-bit integer argument, or undefined. */
+  integer(index: number): Integer | undefined {
+    return parseInteger(this.bytes, this.start(index), this.length(index))
+  }
+
+  /** An integer argument; where it is none, replies with an error and gives undefined. */
+  integerOrFail(index: number, error: Uint8Array = Errors.NOT_INTEGER): Integer | undefined {
+    const value = this.integer(index)
+    if (value === undefined) this.fail(error)
+    return value
+  }
+
+  /** Replies with an error. */
+  fail(error: Uint8Array): undefined {
+    this.failed = true
+    this.reply.constant(error)
+  }
+  failText(error: string): undefined {
+    this.failed = true
+    this.reply.error(error)
+  }
+  failArity(): undefined {
+    return this.failText(Errors.wrongArity(this.command.fullName))
+  }
+
+  /** The hash of a key argument. */
+  hash(index: number): number {
+    if (this.prefetchIndex >= 0 && index === this.command.firstKey) return this.firstHash
+    return this.keyspace.hash(this.view, this.start(index), this.length(index))
+  }
+
+  /** The record of a key argument, or 0. */
+  find(index: number, hash: number = this.hash(index)): number {
+    const start = this.start(index)
+    const length = this.length(index)
+    if (this.prefetchIndex >= 0 && index === this.command.firstKey) {
+      const { prefetch } = this.engine
+      return this.keyspace.findPrefetched(
+        prefetch,
+        this.prefetchIndex,
+        this.database,
+        hash,
+        this.view,
+        start,
+        length
+      )
+    }
+    return this.keyspace.find(this.database, hash, this.view, start, length)
+  }
+
+  /** Counts a look-up that reads; CLIENT NO-TOUCH leaves the access time as it is. */
+  noteRead(ref: number): void {
+    if (this.session.noTouch) this.keyspace.noteLookUp(ref)
+    else this.keyspace.noteRead(ref)
+  }
+
+  /** `find` for a command that reads the value: it counts as an access. */
+  read(index: number, hash: number = this.hash(index)): number {
+    const ref = this.find(index, hash)
+    this.noteRead(ref)
+    return ref
+  }
+
+  /**
+   * The hashes of all key arguments from `first` on, every `step`; their index slots and records are brought into the
+   * cache in loops of independent loads. The array is valid until the next call.
+   */
+  loadKeys(first: number, step: number): Int32Array {
+    const count = Math.ceil((this.argc - first) / step)
+    const { keys, keyspace } = this
+    keys.reserve(count)
+    const { hashes } = keys
+    for (let i = 0, at = first; i < count; i++, at += step) {
+      hashes[i] = keyspace.hash(this.view, this.start(at), this.length(at))
+    }
+    keyspace.prefetch(this.database, keys, count)
+    return hashes
+  }
+
+  /** The record of a key argument where a prefetch has found it and it still lies there, else 0. Costs little. */
+  known(index: number, hash: number): number {
+    if (this.prefetchIndex < 0 || index !== this.command.firstKey) return 0
+    return this.keyspace.knownRecord(
+      this.engine.prefetch,
+      this.prefetchIndex,
+      this.database,
+      hash,
+      this.view,
+      this.start(index),
+      this.length(index)
+    )
+  }
+
+  /** `known` for a key argument that is at `at` of `loadKeys`. */
+  knownLoaded(at: number, index: number): number {
+    const { keys } = this
+    const start = this.start(index)
+    return this.keyspace.knownRecord(
+      keys,
+      at,
+      this.database,
+      keys.hashes[at]!,
+      this.view,
+      start,
+      this.length(index)
+    )
+  }
+
+  /** The record of a key argument that is at `at` of `loadKeys`, or 0. */
+  findLoaded(at: number, index: number): number {
+    const { keys } = this
+    return this.keyspace.findPrefetched(
+      keys,
+      at,
+      this.database,
+      keys.hashes[at]!,
+      this.view,
+      this.start(index),
+      this.length(index)
+    )
+  }
+
+  /** Sets a key argument to bytes. `known` is its record where that has been found already. */
+  setBytes(
+    key: number,
+    hash: number,
+    value: Uint8Array,
+    view: DataView,
+    start: number,
+    length: number,
+    deadline: Deadline,
+    known: number
+  ): void {
+    setBytes(
+      this.keyspace,
+      this.database,
+      hash,
+      this.bytes,
+      this.view,
+      this.start(key),
+      this.length(key),
+      value,
+      view,
+      start,
+      length,
+      deadline,
+      known
+    )
+  }
+
+  /** Sets a key argument to bytes that stay bytes, even where they are an integer's. */
+  setText(key: number, hash: number, text: Buffer, deadline: Deadline): void {
+    const { keyspace } = this
+    const ref = keyspace.prepare(
+      this.database,
+      hash,
+      this.bytes,
+      this.view,
+      this.start(key),
+      this.length(key),
+      TYPE_STRING,
+      ENCODING_BYTES,
+      text.length,
+      deadline
+    )
+    keyspace.records.bytes(ref).set(text, keyspace.records.valueStart(ref))
+  }
+
+  /** Sets a key argument to the bytes of another argument. */
+  setArgument(key: number, hash: number, value: number, deadline: Deadline, known: number): void {
+    this.setBytes(key, hash, this.bytes, this.view, this.start(value), this.length(value), deadline, known)
+  }
+
+  /** Sets a key argument to an integer. */
+  setInteger(key: number, hash: number, value: Integer, deadline: Deadline, known: number): void {
+    setInteger(
+      this.keyspace,
+      this.database,
+      hash,
+      this.bytes,
+      this.view,
+      this.start(key),
+      this.length(key),
+      value,
+      deadline,
+      known
+    )
+  }
+
+  /** The view of the segment that a record is in. */
+  viewOf(ref: number): DataView {
+    return this.keyspace.segments.views[ref >> UNIT_BITS]!
+  }
+
+  /** The command changed something, and its bytes as received would change it again in the same way. */
+  changed(): void {
+    if (this.inline && this.log.enabled) {
+      if (this.changedAs(this.argc)) for (let i = 0; i < this.argc; i++) this.logArgument(i)
+    } else this.log.received(this.database.index, this.bytes, this.begin, this.end)
+  }
+
+  /** The command changed something, and is propagated in another form; the arguments must follow if true. */
+  changedAs(argc: number): boolean {
+    return this.log.command(this.database.index, argc)
+  }
+
+  /** An argument of the command as an argument of what is propagated. */
+  logArgument(index: number): void {
+    this.log.bytes(this.bytes, this.start(index), this.length(index))
+  }
+}

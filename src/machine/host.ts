@@ -1,0 +1,82 @@
+/**
+ * This machine, as server commands see it. Plain Node; not pure.
+ */
+import { randomBytes } from "node:crypto"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { systemErrorText } from "../config/parse.js"
+import type { ServerHost } from "../engine/server.js"
+
+/** As `uname -m` names the processors that Node names otherwise. */
+const MACHINES: Readonly<Record<string, string>> = {
+  x64: "x86_64",
+  arm64: "aarch64",
+  ia32: "i686"
+}
+
+const CLOCK_DRIFT_MICROSECONDS_MAX = 2000
+
+const replaceFile = (file: string, change: (text: string) => string): string | null => {
+  const temporary = path.join(
+    path.dirname(file),
+    `.${path.basename(file)}.${process.pid}.${randomBytes(4).toString("hex")}`
+  )
+  try {
+    let text = ""
+    let mode = 0o644
+    if (fs.existsSync(file)) {
+      text = fs.readFileSync(file, "latin1")
+      mode = fs.statSync(file).mode & 0o777
+    }
+    const descriptor = fs.openSync(temporary, "wx", mode)
+    try {
+      fs.writeFileSync(descriptor, change(text), "latin1")
+      fs.fsyncSync(descriptor)
+    } finally {
+      fs.closeSync(descriptor)
+    }
+    fs.renameSync(temporary, file)
+    return null
+  } catch (error) {
+    fs.rmSync(temporary, { force: true })
+    return systemErrorText(error)
+  }
+}
+
+/** The machine that this process runs on. */
+export const nodeServerHost = (log: ServerHost["log"]): ServerHost => {
+  // the Unix time in microseconds at the origin of a clock that is finer, and is never set
+  let clockOrigin = Date.now() * 1000 - performance.now() * 1000
+  return {
+    processId: process.pid,
+    executable: process.argv[1] ?? process.execPath,
+    operatingSystem: `${os.type()} ${os.release()} ${MACHINES[process.arch] ?? process.arch}`,
+    nodeVersion: process.versions.node,
+    memory: () => {
+      const { heapUsed, rss } = process.memoryUsage()
+      return {
+        rssBytes: rss,
+        heapUsedBytes: heapUsed,
+        systemBytes: os.totalmem()
+      }
+    },
+    cpu: () => {
+      const { system, user } = process.cpuUsage()
+      return { userMicroseconds: user, systemMicroseconds: system }
+    },
+    unixMicroseconds: () => {
+      const wall = Date.now() * 1000
+      const fine = performance.now() * 1000
+      // the wall clock counts: where it was set, or drifts, the finer one follows
+      if (Math.abs(clockOrigin + fine - wall) > CLOCK_DRIFT_MICROSECONDS_MAX) clockOrigin = wall - fine
+      return Math.round(clockOrigin + fine)
+    },
+    randomHex: (digits) =>
+      randomBytes((digits + 1) >> 1)
+        .toString("hex")
+        .slice(0, digits),
+    log,
+    replaceFile
+  }
+}
