@@ -15,8 +15,8 @@ import * as Layer from "effect/Layer"
 import * as Aof from "./aof/Aof.js"
 import { commandRecords } from "./commands/index.js"
 import * as Dispatch from "./Dispatch.js"
-import * as RequestEngine from "./engine/RequestEngine.js"
 import * as ScriptActor from "./lua/ScriptActor.js"
+import * as RequestEngine from "./RequestEngine.js"
 import * as ServerConfig from "./ServerConfig.js"
 import * as Store from "./store/Store.js"
 import * as ActiveExpiry from "./tasks/ActiveExpiry.js"
@@ -43,7 +43,7 @@ const tasks = Layer.mergeAll(ScriptActor.layer, ActiveExpiry.layer, Sampler.laye
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Core, Aof.AofError, ServerConfig.ServerConfig> = Dispatch.layer.pipe(
+export const layer: Layer.Layer<Core, never, ServerConfig.ServerConfig> = Dispatch.layer.pipe(
   Layer.provideMerge(tasks),
   Layer.provideMerge(infrastructure),
   Layer.provideMerge(Layer.service(ServerConfig.ServerConfig))

@@ -134,6 +134,10 @@ const toError = (command: string, error: ReplyError): KvError =>
 const milliseconds = (duration: Duration.DurationInput): number =>
   Math.max(1, Math.ceil(Duration.toMillis(duration)))
 
+/** Copies of a command's arguments, for when it waits. */
+const argumentsOf = (invocation: Invocation): ReadonlyArray<Buffer> =>
+  Array.from({ length: invocation.argc }, (_, i) => Buffer.from(invocation.argument(i)))
+
 /** What the calls of a client share: one command is encoded, executed and answered at a time. */
 interface Caller {
   readonly call: <Text>(
@@ -153,13 +157,19 @@ interface Caller {
 
 const closedError = (command: string): KvError =>
   new KvError({ code: "CLOSED", command, message: "CLOSED the store has been closed" })
+const lostError = (command: string): KvError =>
+  new KvError({
+    code: "LOST",
+    command,
+    message: "LOST the command was executed, but what it changed could not be written to the append only file"
+  })
 const waitError = (command: string): KvError =>
   new KvError({ code: "WAIT", command, message: "WAIT this command cannot be answered synchronously now" })
 
 const makeCaller = ({ engine, settle }: Dispatch["Type"], session: Session): Caller => {
   const encoder = new CommandEncoder()
   const reply = new ReplyWriter()
-  const invocation = new Invocation(engine, reply, engine.log, false)
+  const invocation = new Invocation(engine, reply, engine.changes, "client")
   /** The command of the latest call: the next is most often the same. */
   let latestName = ""
   let latest: Command | undefined
@@ -171,54 +181,50 @@ const makeCaller = ({ engine, settle }: Dispatch["Type"], session: Session): Cal
     const value = reader.read()
     return value instanceof ReplyError ? Effect.fail(toError(command, value)) : Effect.succeed(value)
   }
-  /** Gives the value when what has changed since `changes` is as safe as the policy asks. */
+  /** Gives the value when what has been logged since `before` is as safe as the policy asks. */
   const committed = <A>(
     value: Effect.Effect<A, KvError>,
     command: string,
-    changes: number
+    before: number
   ): Effect.Effect<A, KvError> => {
-    const { commit } = engine
-    if (commit === null || engine.log.changes === changes) return value
+    const { ground } = engine
+    if (ground === before || ground <= engine.propagation.safe) return value
     return Effect.async<A, KvError>((resume) => {
-      commit((failure) => {
-        if (failure === null) resume(value)
-        else
-          resume(
-            Effect.fail(toError(command, new ReplyError(Buffer.from(failure).toString("utf8", 1).trim())))
-          )
-      })
+      engine.outbox.whenSafe(ground, (safe) => resume(safe ? value : Effect.fail(lostError(command))))
     })
   }
   const start = (command: string, args: ReadonlyArray<Argument>): Wait | undefined => {
-    engine.keyspace.setTime(engine.hooks.now())
+    engine.refreshTime()
     reply.reset()
     reply.protocol = 3
     if (command !== latestName) {
       latestName = command
       latest = engine.table.byName(command)
     }
-    return engine.call(invocation, encoder.encode(command, args), 0, session, latest)
+    const wait = engine.call(invocation, encoder.encode(command, args), 0, session, latest)
+    engine.afterCommand()
+    return wait
   }
   const call: Caller["call"] = (command, args, reader) =>
     Effect.suspend(() => {
       if (session.closed) return Effect.fail(closedError(command))
       // a script is indivisible: nothing runs beside it
-      if (engine.scripts.running && !engine.scripts.busy)
-        return Effect.zipRight(turn, call(command, args, reader))
-      const { changes } = engine.log
+      if (engine.gate.running && !engine.gate.busy) return Effect.zipRight(turn, call(command, args, reader))
+      const before = engine.ground
       const wait = start(command, args)
-      if (wait === undefined) return committed(read(command, reader), command, changes)
-      return Effect.flatMap(settle(session, wait), (write) => {
+      if (wait === undefined) return committed(read(command, reader), command, before)
+      const blocked = { command: invocation.command, args: argumentsOf(invocation) }
+      return Effect.flatMap(settle(session, wait, blocked), (write) => {
         reply.reset()
         write(reply)
-        return committed(read(command, reader), command, changes)
+        return committed(read(command, reader), command, before)
       })
     })
   const callNow: Caller["callNow"] = (command, args, reader) => {
     if (session.closed) throw closedError(command)
-    if (engine.scripts.running) throw waitError(command)
+    if (engine.gate.running) throw waitError(command)
     if (start(command, args) !== undefined) throw waitError(command)
-    if (engine.commit !== null && engine.log.length > 0) engine.commit(() => {})
+    if (engine.changes.log.hasPending) engine.flush()
     if (reply.length === 0) return null
     reader.reset(reply.buffer, 0)
     const value = reader.read()
@@ -346,6 +352,11 @@ export const make: Effect.Effect<KvService, never, Dispatch | Scope.Scope> = Eff
  */
 export const layerClient: Layer.Layer<Kv, never, Dispatch> = Layer.scoped(Kv, make)
 
+/** Fails where the files cannot be loaded, and is there when they are. */
+const layerLoaded: Layer.Layer<never, Aof.AofError, Dispatch> = Layer.effectDiscard(
+  Effect.flatMap(Dispatch, ({ loaded }) => loaded)
+)
+
 /**
  * A store in this process and its client. Provide `Server.layer` with it to serve the same data to others.
  *
@@ -365,4 +376,8 @@ export const layerClient: Layer.Layer<Kv, never, Dispatch> = Layer.scoped(Kv, ma
 export const layer = (
   options: Partial<ServerConfig.ServerOptions> = {}
 ): Layer.Layer<Kv | Core.Core, Aof.AofError | ConfigError> =>
-  layerClient.pipe(Layer.provideMerge(Core.layer), Layer.provideMerge(ServerConfig.layer(options)))
+  layerClient.pipe(
+    Layer.provideMerge(layerLoaded),
+    Layer.provideMerge(Core.layer),
+    Layer.provideMerge(ServerConfig.layer(options))
+  )

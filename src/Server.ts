@@ -47,6 +47,8 @@ export class Server extends Context.Tag("effect-kv/Server")<
   {
     /** Where it is reached: with port 0, the port that was chosen. */
     readonly addresses: ReadonlyArray<SocketServer.Address>
+    /** Completes when the files are loaded: clients who come before are told LOADING. */
+    readonly loaded: Effect.Effect<void, Aof.AofError>
     /** Completes when a client has sent SHUTDOWN. The server stops when its Layer's scope closes. */
     readonly shutdownRequested: Effect.Effect<Dispatch.ShutdownRequest>
   }
@@ -170,7 +172,7 @@ export const layer = (
     Server,
     Effect.gen(function* () {
       const settings = yield* ServerConfig.ServerConfig
-      const { shutdownRequested } = yield* Dispatch.Dispatch
+      const { loaded, shutdownRequested } = yield* Dispatch.Dispatch
       const scope = yield* Effect.scope
       const addresses: Array<SocketServer.Address> = []
       for (const name of ["port", "bind", "unixsocket"]) {
@@ -186,7 +188,7 @@ export const layer = (
         if (Option.isSome(context))
           addresses.push(Context.get(context.value, Connections.Connections).address)
       }
-      return Server.of({ addresses, shutdownRequested })
+      return Server.of({ addresses, loaded, shutdownRequested })
     })
   )
 
@@ -196,9 +198,7 @@ export const layer = (
  * @since 0.1.0
  * @category layers
  */
-export const layerSettings = (
-  settings: Settings
-): Layer.Layer<Server | Core.Core, ListenError | Aof.AofError> =>
+export const layerSettings = (settings: Settings): Layer.Layer<Server | Core.Core, ListenError> =>
   layer().pipe(Layer.provideMerge(Core.layer), Layer.provideMerge(ServerConfig.layerSettings(settings)))
 
 /** The file with the process's number, while the server runs; that it cannot be written is only a warning. */
@@ -223,8 +223,9 @@ export const main = (settings: Settings): Effect.Effect<void, ListenError | Aof.
     const server = yield* Server
     yield* pidFile(settings.pidfile)
     yield* Effect.logInfo("Server initialized")
-    yield* Effect.logInfo("Ready to accept connections")
-    yield* server.shutdownRequested
+    // SHUTDOWN is heard while files are loaded, too
+    const ready = Effect.zipRight(server.loaded, Effect.logInfo("Ready to accept connections"))
+    yield* Effect.raceFirst(Effect.zipRight(ready, Effect.never), server.shutdownRequested)
     yield* Effect.logWarning("User requested shutdown...")
   }).pipe(
     Effect.scoped,

@@ -1,15 +1,23 @@
 /**
  * The append-only file. Infrastructure tier: the last to stop.
  *
- * Its fiber takes requests from a queue (fsync, switch on or off, end); the bytes themselves are written by `commit`
- * at the end of a turn of the event loop, before the replies of that turn leave: so killing the process never loses
- * an acknowledged write, whatever `appendfsync` says. Under `always` the replies wait for the fiber's fsync as well,
- * and one fsync answers everyone who waits by then (group commit).
+ * A state machine: off → writing a base → on → (failing → on) → off. Its fiber takes requests to switch from a queue;
+ * another keeps the time of `everysec` and of retries. The bytes themselves are written by the open file, a sink of the
+ * log, at the end of a turn of the event loop and before the replies of that turn leave: so killing the process never
+ * loses an acknowledged write, whatever `appendfsync` says. Under `always` the replies wait for an fsync as well, and
+ * one answers everyone who waits by then. Base and fsyncs do not wait for one another.
  *
- * Shutdown: the finalizer ends the queue, waits for the fiber, writes and syncs what is left, and closes the files.
+ *   off      nothing is logged, replies wait for nothing
+ *   base     everything is logged to the new incremental file, which no manifest names yet: a kill, or a failure,
+ *            leaves what was in force before; replies wait for nothing
+ *   on       the manifest names base and incremental file; replies wait for the system, or the disk
+ *   failing  new writes are refused; replies to what was executed wait for the retry (each second), and if none
+ *            succeeds for long their connections end, for no answer would be true
+ *
+ * Shutdown: the finalizer ends the queue, waits for the fiber, writes and syncs what is left, closes the files and lets
+ * go of the directory.
  */
-
-import * as fs from "node:fs"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -19,16 +27,18 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { PropagationLog } from "../changes/log.js"
-import type { Commit } from "../engine/engine.js"
-import { misconfAof } from "../engine/errors.js"
+import { CommandLog } from "../changes/commandLog.js"
+import { Propagation } from "../changes/propagation.js"
+import { describeError } from "../machine/disk.js"
 import { turn } from "../machine/EventLoop.js"
+import { Machine } from "../machine/Machine.js"
 import { ServerConfig } from "../ServerConfig.js"
 import * as Store from "../store/Store.js"
-import { Appender } from "./appender.js"
-import { BaseWriter } from "./baseWriter.js"
+import { AppendFile } from "./appendFile.js"
+import { BaseWriter } from "./base.js"
 import { AofDirectory } from "./directory.js"
-import { AofLoadError, type Loaded, type LoadTarget, loadFile } from "./loader.js"
+import { AofLoadError, type LoadTarget, loadFile } from "./Loader.js"
+import { DirectoryLock } from "./lock.js"
 import * as Manifest from "./manifest.js"
 
 /**
@@ -38,35 +48,31 @@ import * as Manifest from "./manifest.js"
  * @category errors
  */
 export class AofError extends Schema.TaggedError<AofError>()("AofError", {
-  reason: Schema.Literal("Damaged", "Unreadable", "Unwritable"),
+  reason: Schema.Literal("Damaged", "Unreadable", "Unwritable", "Locked"),
   message: Schema.String,
   cause: Schema.optional(Schema.Defect)
 }) {}
 
 /** Pauses between attempts to write after a failure, and between fsyncs under `everysec`. */
 const INTERVAL_MS = 1000
-/** Records of a snapshot that are taken before others get their turn. */
-const SNAPSHOT_RECORDS = 2000
+/** How long replies wait for a failure to end before their connections do. */
+const FAILING_MS_MAX = 10_000
+/** How long a base is written before others get their turn. */
+const SLICE_MS = 1.5
 
 type Request =
-  | { readonly _tag: "Sync" }
   | { readonly _tag: "End" }
-  | {
-      readonly _tag: "SwitchOn"
-      readonly done: Deferred.Deferred<void, AofError>
-    }
-  | {
-      readonly _tag: "SwitchOff"
-      readonly done: Deferred.Deferred<void, AofError>
-    }
+  | { readonly _tag: "Switch"; readonly on: boolean; readonly done: Deferred.Deferred<void, AofError> }
 
-/** Figures for INFO. */
+/** Figures for INFO; live. */
 export interface AofStatus {
   readonly enabled: boolean
   readonly lastWriteOk: boolean
   readonly currentBytes: number
   readonly baseBytes: number
+  readonly bufferBytes: number
   readonly pendingFsyncs: number
+  delayedFsyncs: number
   readonly rewriting: boolean
 }
 
@@ -79,43 +85,39 @@ export interface AofStatus {
 export class Aof extends Context.Tag("effect-kv/Aof")<
   Aof,
   {
-    /** Where what changed is logged; commands write to it through dispatch. */
-    readonly log: PropagationLog
-    /** Writes what was logged; null while there is no AOF. */
-    readonly commit: () => Commit | null
+    /** Where what changed is logged, and goes from there. */
+    readonly propagation: Propagation
     /** Why writes must be refused, or null. */
-    readonly refusal: () => Uint8Array | null
-    /** Called when `commit` or `refusal` has another answer. */
-    readonly onChange: (listener: () => void) => void
+    readonly failure: () => string | null
+    /** Calls `changed` when `failure` has another answer; `lost` when what waits for the file will not be written. */
+    readonly observe: (changed: () => void, lost: () => void) => void
+    /** Bytes that `load` will read; takes the directory. 0 where the settings ask for no AOF. */
+    readonly open: Effect.Effect<number, AofError>
     /** Loads what is on disk into the target; the commands and values loaded. */
     readonly load: (target: LoadTarget) => Effect.Effect<number, AofError>
     /** Opens for appending, where the settings ask for an AOF. */
     readonly start: Effect.Effect<void, AofError>
     /** Starts an AOF with a snapshot of the store as its base, or ends it. */
     readonly switchTo: (on: boolean) => Effect.Effect<void, AofError>
-    /** Loads the files again, everything logged so far included; synchronous. */
+    /** Loads the files again, everything logged so far included. */
     readonly reload: (target: LoadTarget) => Effect.Effect<number, AofError>
-    readonly status: () => AofStatus
+    readonly status: AofStatus
   }
 >() {}
 
-const describe = (cause: unknown): string => {
-  if (cause instanceof Error) {
-    const system = cause as NodeJS.ErrnoException
-    return system.code === "ENOSPC" ? "No space left on device" : cause.message
-  }
-  return String(cause)
-}
-
 const unwritable = (cause: unknown): AofError =>
-  new AofError({
-    reason: "Unwritable",
-    message: `Can't write the append only file: ${describe(cause)}`,
-    cause
-  })
+  cause instanceof AofError
+    ? cause
+    : new AofError({
+        reason: "Unwritable",
+        message: `Can't write the append only file: ${describeError(cause)}`,
+        cause
+      })
 
 const toAofError = (cause: unknown): AofError => {
-  if (cause instanceof AofLoadError || cause instanceof Manifest.ManifestError) {
+  if (cause instanceof AofError) return cause
+  const unreadable = cause instanceof AofLoadError && cause.reason === "io"
+  if (!unreadable && (cause instanceof AofLoadError || cause instanceof Manifest.ManifestError)) {
     return new AofError({
       reason: "Damaged",
       message: `Bad file format reading the append only file: ${cause.message}`,
@@ -124,7 +126,7 @@ const toAofError = (cause: unknown): AofError => {
   }
   return new AofError({
     reason: "Unreadable",
-    message: `Can't read the append only file: ${describe(cause)}`,
+    message: `Can't read the append only file: ${describeError(cause)}`,
     cause
   })
 }
@@ -133,264 +135,341 @@ const toAofError = (cause: unknown): AofError => {
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Aof["Type"], AofError, ServerConfig | Store.Store | Scope.Scope> =
-  Effect.gen(function* () {
+export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store | Scope.Scope> = Effect.gen(
+  function* () {
     const settings = yield* ServerConfig
     const { keyspace } = yield* Store.Store
+    const { disk, processes } = yield* Machine
     const requests = yield* Queue.unbounded<Request>()
     const logLine = yield* makeLogger
+    const clock = (): number => performance.now()
 
-    // ---- state: owned by this closure; the fiber and `commit` run on one thread
-    const log = new PropagationLog()
-    const directory = new AofDirectory(settings.dir, settings.appenddirname, settings.appendfilename)
-    const listeners: Array<() => void> = []
-    let appender: Appender | null = null
+    // ---- state: owned by this closure; everything here runs on one thread
+    const propagation = new Propagation(new CommandLog())
+    const directory = new AofDirectory(disk, settings.dir, settings.appenddirname, settings.appendfilename)
+    const lock = new DirectoryLock(disk, processes, directory.directory)
+    let mode: "off" | "base" | "on" = "off"
+    let file: AppendFile | null = null
+    /** What `observe` was told last. */
     let failure: string | null = null
-    let refusal: Uint8Array | null = null
+    let failingSince = 0
     let baseBytes = 0
-    let rewriting = false
-    let waiting: Array<(failure: Uint8Array | null) => void> = []
+    /** What switches off while a base is written ends that. */
+    let wanted = false
+    let onChanged: () => void = () => {}
+    let onLost: () => void = () => {}
 
-    const changed = (): void => {
-      for (const listener of listeners) listener()
-    }
-    const setFailure = (reason: string | null): void => {
-      if (reason === failure) return
-      failure = reason
-      refusal = reason === null ? null : misconfAof(reason)
-      if (reason === null) logLine("AOF write error looks solved, the server can write again.")
-      else logLine(`Error writing to the AOF file: ${reason}`)
-      changed()
-    }
-
-    // ---- writing: everything logged goes to the operating system, or the writes that wait are refused
-    const write = (file: Appender): Uint8Array | null => {
-      const bytes = log.pending()
-      if (bytes.length === 0) return failure === null ? null : refusal
-      try {
-        const written = file.write(bytes)
-        log.consume(written)
-        setFailure(written === bytes.length ? null : "short write")
-      } catch (error) {
-        setFailure(describe(error))
+    const isSyncedAlways = (): boolean => settings.appendfsync === "always"
+    /** Brings what others see up to date: how far replies may go, and whether writes are refused. */
+    const follow = (): void => {
+      const open = mode === "on" ? file : null
+      const safe = open === null ? Number.POSITIVE_INFINITY : isSyncedAlways() ? open.synced : open.written
+      const isLater = safe > propagation.safe
+      propagation.safe = safe
+      const reason = open === null ? null : open.failure
+      if (reason !== failure) {
+        if (failure === null) failingSince = clock()
+        failure = reason
+        if (reason !== null) logLine(`Error writing to the AOF file: ${reason}`)
+        else if (open !== null) logLine("AOF write error looks solved, the server can write again.")
+        onChanged()
       }
-      return refusal
+      if (isLater) propagation.onSafe()
     }
-    const commit: Commit = (deliver) => {
-      const file = appender
-      if (file === null) return deliver(null)
-      const refused = write(file)
-      if (refused !== null || settings.appendfsync !== "always") return deliver(refused)
-      waiting.push(deliver)
-      if (waiting.length === 1) Queue.unsafeOffer(requests, { _tag: "Sync" })
-    }
+    const openFile = (descriptor: number): AppendFile =>
+      new AppendFile(disk, descriptor, propagation.log.position, { isSyncedAlways, onChange: follow, clock })
+    const settled = (opened: AppendFile): Effect.Effect<void> =>
+      Effect.async<void>((resume) => opened.whenSettled(() => resume(Effect.void)))
 
-    // ---- fsync
-    const sync = (file: Appender): Effect.Effect<Error | null> =>
-      Effect.async<Error | null>((resume) => {
-        file.sync((error) => resume(Effect.succeed(error)))
-      })
-    const syncWaiting = Effect.suspend(() => {
-      const group = waiting
-      waiting = []
-      const file = appender
-      if (file === null) {
-        for (const deliver of group) deliver(null)
-        return Effect.void
-      }
-      return Effect.map(sync(file), (error) => {
-        if (error !== null) setFailure(`fsync: ${describe(error)}`)
-        for (const deliver of group) deliver(error === null ? null : refusal)
-        if (waiting.length > 0) Queue.unsafeOffer(requests, { _tag: "Sync" })
-      })
+    const acquire = Effect.try({
+      try: () => {
+        directory.make()
+        const holder = lock.acquire()
+        if (holder === null) return
+        throw new AofError({
+          reason: "Locked",
+          message: `The append only directory ${directory.directory} is in use by another server (process ${holder.split(" ")[0]})`
+        })
+      },
+      catch: unwritable
     })
 
-    // ---- switching on: a new incremental file at once, the base in slices, then the manifest
-    const openIncremental = (): Appender => {
-      const last = directory.manifest.incremental.at(-1)
-      if (last !== undefined) return new Appender(directory.pathOf(last))
-      const next = Manifest.nextIncremental(directory.manifest, directory.fileName)
-      const file = new Appender(directory.pathOf(next.file))
-      directory.write(next.manifest)
-      return file
-    }
-    const enable = (file: Appender): void => {
-      appender = file
-      log.forgetDatabase()
-      log.enabled = true
-      changed()
-    }
-    const writeBase = (base: BaseWriter): Effect.Effect<number> =>
+    // ---- switching on: incremental file and base first, the manifest that names them last
+    const writeSlices = (advance: (until: number) => boolean): Effect.Effect<void> =>
       Effect.gen(function* () {
-        while (!base.advance(SNAPSHOT_RECORDS)) yield* turn
-        return base.finish()
+        while (!advance(clock() + SLICE_MS)) yield* turn
       })
+    const syncBase = (base: BaseWriter): Effect.Effect<void, Error> =>
+      Effect.async<void, Error>((resume) =>
+        base.sync((error) => resume(error === null ? Effect.void : Effect.fail(error)))
+      )
+    /** Everything of the new files is on disk: only then the manifest names them. */
+    const publish = (base: BaseWriter, opened: AppendFile, manifest: Manifest.Manifest) =>
+      Effect.gen(function* () {
+        yield* syncBase(base)
+        yield* settled(opened)
+        yield* Effect.try(() => {
+          propagation.flush()
+          if (opened.failure !== null) throw new Error(opened.failure)
+          opened.syncNow()
+          base.publish()
+          baseBytes = base.bytes
+          directory.write(manifest)
+        })
+      })
+    const writeBase = (base: BaseWriter, opened: AppendFile): Effect.Effect<void, AofError> =>
+      writeSlices((until) => {
+        if (!wanted) throw new Error("it was switched off meanwhile")
+        if (opened.failure !== null) throw new Error(opened.failure)
+        return base.advance(clock, until)
+      }).pipe(Effect.catchAllDefect((cause) => Effect.fail(unwritable(cause))))
     const switchOn = Effect.gen(function* () {
-      if (appender !== null) return
+      if (mode !== "off") return
+      yield* acquire
+      const { base, incremental, opened } = yield* Effect.try({ try: begin, catch: unwritable }).pipe(
+        Effect.tapError(() => Effect.sync(() => lock.release()))
+      )
+      yield* writeBase(base, opened).pipe(
+        Effect.zipRight(publish(base, opened, incremental)),
+        Effect.mapError((cause) => unwritable(cause instanceof AofError ? cause : causeOf(cause))),
+        Effect.onError(() => giveUp(base, opened))
+      )
+      mode = "on"
+      follow()
+      // what the old files held is in the new ones; that they stay costs only space
+      yield* Effect.ignoreLogged(Effect.try(() => directory.removeHistory()))
+    })
+    const begin = () => {
       directory.open()
       const past = Manifest.incrementalToHistory(directory.manifest, false)
-      const incremental = Manifest.nextIncremental(past, directory.fileName)
-      const next = Manifest.nextBase(incremental.manifest, directory.fileName, "aof")
-      const base = new BaseWriter(directory.pathOf(next.file), keyspace)
-      const file = yield* Effect.try(() => new Appender(directory.pathOf(incremental.file))).pipe(
-        Effect.onError(() => Effect.sync(() => base.cancel()))
+      const next = Manifest.nextIncremental(past, directory.fileName)
+      const named = Manifest.nextBase(next.manifest, directory.fileName, "aof")
+      const descriptor = disk.openEmpty(directory.pathOf(next.file))
+      const base = closeOnError(
+        descriptor,
+        () => new BaseWriter(disk, directory.pathOf(named.file), keyspace)
       )
-      enable(file)
-      rewriting = true
-      baseBytes = yield* writeBase(base).pipe(
-        Effect.onError(() =>
-          Effect.sync(() => {
-            base.cancel()
-            disable(file)
-          })
-        ),
-        Effect.ensuring(
-          Effect.sync(() => {
-            rewriting = false
-          })
-        )
-      )
-      // the manifest names the new files only when all that they hold is on disk
-      file.syncNow()
-      directory.write(next.manifest)
-      directory.removeHistory()
-    }).pipe(
-      Effect.catchAll((cause) => Effect.fail(unwritable(cause.error))),
-      Effect.catchAllDefect((cause) => Effect.fail(unwritable(cause)))
-    )
-    const disable = (file: Appender): void => {
-      file.close()
-      appender = null
-      log.enabled = false
-      setFailure(null)
-      changed()
+      // from this moment on: what came before is in the base, what comes after in the incremental file
+      propagation.flush()
+      const opened = openFile(descriptor)
+      file = opened
+      mode = "base"
+      propagation.add(opened)
+      return { base, opened, incremental: named.manifest }
     }
-    const switchOff = Effect.sync(() => {
-      const file = appender
-      if (file === null) return
-      write(file)
-      file.syncNow()
-      disable(file)
+    const closeOnError = <A>(descriptor: number, run: () => A): A => {
+      try {
+        return run()
+      } catch (error) {
+        disk.close(descriptor)
+        throw error
+      }
+    }
+    const giveUp = (base: BaseWriter, opened: AppendFile): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        detach(opened)
+        yield* Effect.ignoreLogged(Effect.try(() => base.cancel()))
+        yield* writeSlices((until) => base.turnOver(clock, until))
+        yield* settled(opened)
+        yield* Effect.ignoreLogged(Effect.try(() => opened.close()))
+        lock.release()
+      })
+    const detach = (opened: AppendFile): void => {
+      propagation.remove(opened)
+      mode = "off"
+      file = null
+      follow()
+      // whoever waited for this file waits for nothing any more
+      propagation.onSafe()
+    }
+
+    // ---- switching off: what is logged goes to disk, as far as it can
+    const switchOff = Effect.gen(function* () {
+      const opened = file
+      if (opened === null) return
+      propagation.flush()
+      opened.retry()
+      yield* settled(opened)
+      const problem = yield* Effect.either(Effect.try(() => opened.syncNow()))
+      if (problem._tag === "Left" || opened.failure !== null) {
+        logLine("The append only file is switched off while it cannot be written: its end is missing")
+      }
+      detach(opened)
+      yield* Effect.ignoreLogged(Effect.try(() => opened.close()))
+      lock.release()
     })
 
     // ---- loading
-    const loadFiles = (target: LoadTarget): number => {
-      directory.open()
-      const files = directory.files()
-      let commands = 0
-      files.forEach((file, index) => {
-        const path = directory.pathOf(file)
-        const loaded = loadFile(path, file.name, target)
-        commands += loaded.commands
-        if (file.kind === "b") baseBytes = loaded.fileBytes
-        if (loaded.validBytes < loaded.fileBytes) cutTail(path, file.name, loaded, index === files.length - 1)
-      })
-      return commands
+    const filesOf = Effect.try({
+      try: () => {
+        directory.open()
+        return directory.files()
+      },
+      catch: toAofError
+    })
+    const sizeOf = (files: ReadonlyArray<Manifest.FileInfo>): number => {
+      let bytes = 0
+      for (const one of files) {
+        const descriptor = disk.openRead(directory.pathOf(one))
+        try {
+          bytes += disk.size(descriptor)
+        } finally {
+          disk.close(descriptor)
+        }
+      }
+      return bytes
     }
-    const cutTail = (path: string, name: string, loaded: Loaded, last: boolean): void => {
+    const loadFiles = (target: LoadTarget): Effect.Effect<number, AofError> =>
+      Effect.gen(function* () {
+        const files = yield* filesOf
+        let commands = 0
+        for (const one of files) {
+          const loaded = yield* loadFile(disk, directory.pathOf(one), one.name, target)
+          commands += loaded.commands
+          if (one.kind === "b") baseBytes = loaded.fileBytes
+          if (loaded.validBytes === loaded.fileBytes) continue
+          yield* Effect.try(() =>
+            cutTail(one.name, directory.pathOf(one), loaded.validBytes, one === files.at(-1))
+          )
+        }
+        return commands
+      }).pipe(Effect.mapError((cause) => toAofError(causeOf(cause))))
+    const cutTail = (name: string, file: string, validBytes: number, last: boolean): void => {
       if (!last || !settings.aofLoadTruncated) {
-        throw new AofLoadError("truncated", name, loaded.validBytes, "Unexpected end of file")
+        throw new AofLoadError("truncated", name, validBytes, "Unexpected end of file")
       }
       logLine(`!!! Warning: short read while loading the AOF file ${name}!!!`)
       logLine(`AOF ${name} loaded anyway because aof-load-truncated is enabled`)
-      logLine(`Truncating the AOF ${name} at offset ${loaded.validBytes}`)
-      fs.truncateSync(path, loaded.validBytes)
+      logLine(`Truncating the AOF ${name} at offset ${validBytes}`)
+      disk.truncate(file, validBytes)
+    }
+    const openIncremental = (): AppendFile => {
+      const last = directory.manifest.incremental.at(-1)
+      if (last !== undefined) return openFile(disk.openAppend(directory.pathOf(last)))
+      const next = Manifest.nextIncremental(directory.manifest, directory.fileName)
+      // one of that name that no manifest lists is what a kill has left: it counts for nothing
+      const descriptor = disk.openEmpty(directory.pathOf(next.file))
+      return closeOnError(descriptor, () => {
+        directory.write(next.manifest)
+        return openFile(descriptor)
+      })
     }
 
-    // ---- the fiber
+    // ---- the fibers
     const handle = (request: Request): Effect.Effect<boolean> => {
-      switch (request._tag) {
-        case "Sync":
-          return Effect.as(syncWaiting, true)
-        case "SwitchOn":
-          return Effect.as(Effect.intoDeferred(switchOn, request.done), true)
-        case "SwitchOff":
-          return Effect.as(Effect.intoDeferred(switchOff, request.done), true)
-        case "End":
-          return Effect.succeed(false)
-      }
+      if (request._tag === "End") return Effect.succeed(false)
+      const change = request.on ? switchOn : switchOff
+      return Effect.as(Effect.intoDeferred(change, request.done), true)
     }
     const writer = Effect.gen(function* () {
       while (yield* Effect.flatMap(Queue.take(requests), handle)) {
         // until the queue is ended
       }
     })
-    const everySecond = Effect.suspend(() => {
-      const file = appender
-      if (file === null) return Effect.void
-      if (failure !== null) write(file)
-      if (settings.appendfsync !== "everysec" || file.unsyncedBytes === 0) return Effect.void
-      return Effect.map(sync(file), (error) => {
-        if (error !== null) setFailure(`fsync: ${describe(error)}`)
-      })
-    }).pipe(Effect.delay(INTERVAL_MS), Effect.forever)
-
+    const tick = Effect.sync(() => {
+      const opened = mode === "on" ? file : null
+      if (opened === null) return
+      if (opened.failure !== null) {
+        opened.retry()
+        follow()
+        if (opened.failure !== null && clock() - failingSince > FAILING_MS_MAX) onLost()
+      } else if (settings.appendfsync === "everysec") opened.syncIfDue()
+    })
     const fiber = yield* Effect.forkScoped(writer)
     // the disk is in real time, whatever Clock keys expire by
-    yield* Effect.withClock(Effect.forkScoped(everySecond), Clock.make())
+    yield* Effect.withClock(Effect.forkScoped(Effect.forever(Effect.delay(tick, INTERVAL_MS))), Clock.make())
+    const unsubscribe = settings.onChange("appendfsync", () => {
+      follow()
+      return null
+    })
     // runs before the fibers are interrupted: drain, then close
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
+        unsubscribe()
+        wanted = false
         yield* Queue.offer(requests, { _tag: "End" })
         yield* Fiber.await(fiber)
-        yield* syncWaiting
-        yield* Effect.ignoreLogged(Effect.try(() => Effect.runSync(switchOff)))
+        yield* switchOff
+        onLost()
+        lock.release()
       })
     )
 
-    const load = (target: LoadTarget): Effect.Effect<number, AofError> =>
-      Effect.suspend(() => {
-        if (!settings.appendonly) return Effect.succeed(0)
-        return Effect.try({ try: () => loadFiles(target), catch: toAofError })
-      })
     return Aof.of({
-      log,
-      commit: () => (appender === null ? null : commit),
-      refusal: () => refusal,
-      onChange: (listener) => {
-        listeners.push(listener)
+      propagation,
+      failure: () => failure,
+      observe: (changed, lost) => {
+        onChanged = changed
+        onLost = lost
       },
-      load,
+      open: Effect.suspend(() => {
+        if (!settings.appendonly) return Effect.succeed(0)
+        return Effect.zipRight(
+          acquire,
+          Effect.flatMap(filesOf, (files) => Effect.try({ try: () => sizeOf(files), catch: toAofError }))
+        )
+      }),
+      load: (target) => Effect.suspend(() => (settings.appendonly ? loadFiles(target) : Effect.succeed(0))),
       start: Effect.suspend(() => {
         if (!settings.appendonly) return Effect.void
         return Effect.try({
-          try: () => enable(openIncremental()),
+          try: () => {
+            const opened = openIncremental()
+            file = opened
+            mode = "on"
+            propagation.add(opened)
+            follow()
+          },
           catch: unwritable
         })
       }),
       switchTo: (on) =>
-        Effect.flatMap(Deferred.make<void, AofError>(), (done) =>
-          Effect.zipRight(
-            Queue.offer(requests, { _tag: on ? "SwitchOn" : "SwitchOff", done }),
-            Deferred.await(done)
-          )
-        ),
-      reload: (target) =>
         Effect.suspend(() => {
-          if (appender !== null) write(appender)
-          log.enabled = false
-          return Effect.try({
-            try: () => loadFiles(target),
-            catch: toAofError
-          }).pipe(
-            Effect.ensuring(
-              Effect.sync(() => {
-                log.enabled = appender !== null
-                log.forgetDatabase()
-              })
-            )
+          wanted = on
+          return Effect.flatMap(Deferred.make<void, AofError>(), (done) =>
+            Effect.zipRight(Queue.offer(requests, { _tag: "Switch", on, done }), Deferred.await(done))
           )
         }),
-      status: () => ({
-        enabled: appender !== null,
-        lastWriteOk: failure === null,
-        currentBytes: baseBytes + (appender === null ? 0 : appender.bytes),
-        baseBytes,
-        pendingFsyncs: waiting.length,
-        rewriting
-      })
+      reload: (target) =>
+        Effect.suspend(() => {
+          propagation.flush()
+          return loadFiles(target)
+        }),
+      status: {
+        get enabled() {
+          return mode !== "off"
+        },
+        get lastWriteOk() {
+          return failure === null
+        },
+        get currentBytes() {
+          return baseBytes + (file === null ? 0 : file.bytes)
+        },
+        get baseBytes() {
+          return baseBytes
+        },
+        get bufferBytes() {
+          return file === null ? 0 : file.waitingBytes
+        },
+        get pendingFsyncs() {
+          return file?.syncing === true ? 1 : 0
+        },
+        get delayedFsyncs() {
+          return file === null ? 0 : file.delayedSyncs
+        },
+        set delayedFsyncs(count) {
+          if (file !== null) file.delayedSyncs = count
+        },
+        get rewriting() {
+          return mode === "base"
+        }
+      }
     })
-  })
+  }
+)
+
+/** What went wrong, where Effect.try has wrapped it. */
+const causeOf = (error: unknown): unknown => (Cause.isUnknownException(error) ? error.error : error)
 
 /** Writes lines of the AOF's own to the log, from synchronous code. */
 const makeLogger: Effect.Effect<(line: string) => void> = Effect.map(
@@ -404,4 +483,4 @@ const makeLogger: Effect.Effect<(line: string) => void> = Effect.map(
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Aof, AofError, ServerConfig | Store.Store> = Layer.scoped(Aof, make)
+export const layer: Layer.Layer<Aof, never, ServerConfig | Store.Store> = Layer.scoped(Aof, make)

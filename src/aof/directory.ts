@@ -4,14 +4,15 @@
  * The manifest is the truth: it is replaced by an atomic rename, after the files it lists are on disk. Files that it
  * does not list are never loaded.
  */
-import * as fs from "node:fs"
 import * as path from "node:path"
+import type { Disk } from "../machine/disk.js"
 import * as Manifest from "./manifest.js"
 
 export class AofDirectory {
   manifest: Manifest.Manifest = Manifest.empty
 
   constructor(
+    private readonly disk: Disk,
     /** The server's `dir`. */
     private readonly dataDirectory: string,
     readonly directoryName: string,
@@ -26,19 +27,24 @@ export class AofDirectory {
     return path.join(this.directory, file.name)
   }
 
+  /** Makes the directory, where it is not there. */
+  make(): void {
+    this.disk.makeDirectory(this.directory)
+  }
+
   /** Reads the manifest; an AOF of one file, as Redis 6 wrote it, is moved in as the base. Throws ManifestError. */
   open(): void {
-    fs.mkdirSync(this.directory, { recursive: true })
+    const { disk } = this
     const file = path.join(this.directory, Manifest.manifestName(this.fileName))
-    if (fs.existsSync(file)) {
-      this.manifest = Manifest.parse(fs.readFileSync(file, "utf8"))
+    if (disk.isFile(file)) {
+      this.manifest = Manifest.parse(disk.readText(file))
       return
     }
     const single = path.join(this.dataDirectory, this.fileName)
-    if (!fs.existsSync(single) || !fs.statSync(single).isFile()) return
+    if (!disk.isFile(single)) return
     this.write(Manifest.upgrade(this.fileName))
-    fs.renameSync(single, path.join(this.directory, this.fileName))
-    this.sync()
+    disk.rename(single, path.join(this.directory, this.fileName))
+    disk.syncDirectory(this.directory)
   }
 
   /** The files to load, in order. */
@@ -49,34 +55,26 @@ export class AofDirectory {
 
   /** Makes a manifest the one in force. */
   write(manifest: Manifest.Manifest): void {
+    const { disk } = this
     const temporary = path.join(this.directory, Manifest.temporaryManifestName(this.fileName))
-    const file = fs.openSync(temporary, "w")
+    const text = Buffer.from(Manifest.format(manifest))
+    const file = disk.openEmpty(temporary)
     try {
-      fs.writeSync(file, Manifest.format(manifest))
-      fs.fsyncSync(file)
+      for (let at = 0; at < text.length; ) at += disk.write(file, text, at, text.length)
+      disk.syncNow(file)
     } finally {
-      fs.closeSync(file)
+      disk.close(file)
     }
-    fs.renameSync(temporary, path.join(this.directory, Manifest.manifestName(this.fileName)))
-    this.sync()
+    disk.rename(temporary, path.join(this.directory, Manifest.manifestName(this.fileName)))
+    // from here on it is the truth, whatever else fails
     this.manifest = manifest
+    disk.syncDirectory(this.directory)
   }
 
   /** Deletes the files that a newer base has replaced. */
   removeHistory(): void {
     if (this.manifest.history.length === 0) return
-    for (const file of this.manifest.history) fs.rmSync(this.pathOf(file), { force: true })
+    for (const file of this.manifest.history) this.disk.remove(this.pathOf(file))
     this.write(Manifest.withoutHistory(this.manifest))
-  }
-
-  private sync(): void {
-    const directory = fs.openSync(this.directory, "r")
-    try {
-      fs.fsyncSync(directory)
-    } catch {
-      // some systems cannot sync a directory; the rename is atomic all the same
-    } finally {
-      fs.closeSync(directory)
-    }
   }
 }

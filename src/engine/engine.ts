@@ -5,21 +5,24 @@
  * are loaded in one loop and its records in a second, so that the cache misses of independent loads overlap; then it
  * is executed and finds everything in cache (measured: 1.35 to 1.55 times at 16 and 64 commands a read).
  *
- * Waiting is data: a handler that cannot answer at once returns an Outcome, `onWait` (the shell) sees to it and calls
- * `complete`. Until then the session executes nothing more, so replies stay in order.
- *
- * Replies leave only after `commit` took what was propagated: with an AOF they are collected over one turn of the
- * event loop, so that one write to the file serves every client of that turn.
+ * Waiting is data: a handler that cannot answer at once returns an Outcome; the replies before it are delivered, then
+ * `onWait` (the shell) sees to it and calls `complete`. Until then the session executes nothing more.
+ * Replies go out through the outbox, which knows what they wait for; with an AOF they are collected over one turn of
+ * the event loop, so that one write to the file serves every client of that turn.
  */
-
-import type { PropagationLog } from "../changes/log.js"
-import type { ScriptState } from "../lua/scripts.js"
+import type { Changes } from "../changes/changes.js"
+import { EXPIRED } from "../changes/events.js"
+import type { Propagation } from "../changes/propagation.js"
 import { BATCH_COMMANDS_MAX, type ByteSource, CommandBatch } from "../resp/batch.js"
-import { ReplyWriter } from "../resp/writer.js"
+import type { ReplyWriter } from "../resp/writer.js"
 import { type Database, type Keyspace, Prefetch } from "../store/database.js"
-import { execute, noteError } from "./execute.js"
+import { type Blocked, Blocking, type WriteReply } from "./blocking.js"
+import { type CommandContext, EngineStats, type ScriptCache } from "./context.js"
+import { execute, noteError, runAgain } from "./execute.js"
+import type { ScriptGate } from "./gate.js"
 import { Invocation } from "./invocation.js"
-import type { Wait } from "./outcome.js"
+import { Outbox } from "./outbox.js"
+import type { Block, Later, LoadScript, RunScript, Wait } from "./outcome.js"
 import type { ServerState } from "./server.js"
 import type { Session } from "./session.js"
 import { type Command, type CommandTable, sameName } from "./table.js"
@@ -34,74 +37,109 @@ const HELD_BYTES_MAX = 64 * 1024
 /** What an error reply begins with. */
 const ERROR_REPLY = 45
 
-/** Replies of one session that wait to be sent: [start, end) of the writer's buffer. */
-export interface Delivery {
-  readonly session: Session
-  readonly start: number
-  readonly end: number
-  readonly commands: number
-}
-
 /** What the shell does for the engine. */
 export interface EngineHooks {
   /** The Unix ms, read once a batch. */
   readonly now: () => number
-  /** Sees to a command that waits; ends with `complete`, but not during the call. Set by Dispatch. */
-  onWait: (session: Session, wait: Wait) => void
+  /** Sees to a command that waits for the shell; ends with `complete`. Set by Dispatch. */
+  onWait: (session: Session, wait: RunScript | LoadScript | Later) => void
   /** Asks for `flush` to be called at the end of this turn of the event loop. */
   readonly onFlushDue: () => void
   /** A bug in a handler: the client was told, nothing else is affected. */
   readonly onDefect: (command: string, cause: unknown) => void
 }
 
-/** Writes what was propagated; `deliver` is to be called when that is as safe as the policy asks. */
-export type Commit = (deliver: (failure: Uint8Array | null) => void) => void
-
-export class EngineStats {
-  commands = 0
-  connections = 0
-  rejectedConnections = 0
-  netInputBytes = 0
-  netOutputBytes = 0
-  errorReplies = 0
+/** The parts that an engine is put together from. */
+export interface EngineParts {
+  readonly keyspace: Keyspace
+  readonly table: CommandTable
+  readonly scripts: ScriptCache
+  readonly gate: ScriptGate
+  readonly server: ServerState
+  readonly changes: Changes
+  readonly propagation: Propagation
+  readonly hooks: EngineHooks
 }
 
-export class Engine {
+export class Engine implements CommandContext {
+  readonly keyspace: Keyspace
+  readonly table: CommandTable
+  readonly scripts: ScriptCache
+  readonly gate: ScriptGate
+  readonly server: ServerState
+  readonly changes: Changes
+  readonly propagation: Propagation
+  readonly hooks: EngineHooks
   readonly stats = new EngineStats()
   readonly sessions = new Map<number, Session>()
-  /** Where an AOF takes what is propagated; null while there is none. */
-  commit: Commit | null = null
-  /** Why writes are refused at present (MISCONF), or null. */
-  writesRefused: Uint8Array | null = null
+  readonly outbox: Outbox
+  readonly blocking: Blocking
+  private refusal: Uint8Array | null = null
   /** maxmemory in bytes; 0 is no limit. */
   memoryBytesMax = 0
-  /** Groups of replies that wait for an fsync. */
-  private awaitingSync = 0
-  /** Set while an AOF is loaded. */
-  loading = false
+  private filesLoad = false
+  /** Whether commands may have to be refused: files are loaded, or cannot be written. */
+  restricted = false
+  /** The first keys of the batch's commands. */
+  readonly prefetch = new Prefetch()
   private readonly batch = new CommandBatch()
   private readonly commands: Array<Command | undefined> = new Array<Command | undefined>(
     BATCH_COMMANDS_MAX
   ).fill(undefined)
-  private readonly reply = new ReplyWriter()
+  private readonly reply: ReplyWriter
   private readonly invocation: Invocation
-  private outbox: Array<Delivery> = []
+  /** Runs commands of clients that blocked, beside the batch. */
+  private readonly blockedInvocation: Invocation
   private flushDue = false
   private readonly held = new Set<Session>()
   private nextSessionId = 1
-  /** The first keys of the batch's commands. */
-  readonly prefetch = new Prefetch()
+  /** A batch is executed. */
+  private running = false
+  private wait: Wait | undefined
+  /** Sessions that go on when it has ended. */
+  private readonly resumable: Array<Session> = []
 
-  constructor(
-    readonly keyspace: Keyspace,
-    readonly table: CommandTable,
-    readonly scripts: ScriptState,
-    readonly server: ServerState,
-    readonly log: PropagationLog,
-    readonly hooks: EngineHooks
-  ) {
-    this.invocation = new Invocation(this, this.reply, this.log, false)
-    keyspace.onExpire = (database, ref) => this.propagateExpired(database, ref)
+  constructor(parts: EngineParts) {
+    const { keyspace, changes } = parts
+    this.keyspace = keyspace
+    this.table = parts.table
+    this.scripts = parts.scripts
+    this.gate = parts.gate
+    this.server = parts.server
+    this.changes = changes
+    this.propagation = parts.propagation
+    this.hooks = parts.hooks
+    this.outbox = new Outbox(parts.propagation, () => this.requestFlush())
+    this.blocking = new Blocking(keyspace, changes, (blocked) => this.serveBlocked(blocked))
+    this.reply = this.outbox.main.writer
+    this.invocation = new Invocation(this, this.reply, changes, "client")
+    this.blockedInvocation = new Invocation(this, this.outbox.side.writer, changes, "client")
+    keyspace.onExpire = (database, ref) => this.noteExpired(database, ref)
+    parts.propagation.onSafe = () => this.requestFlush()
+  }
+
+  /** Why writes are refused at present (MISCONF), or null. Written by the AOF's shell. */
+  get writesRefused(): Uint8Array | null {
+    return this.refusal
+  }
+  set writesRefused(error: Uint8Array | null) {
+    this.refusal = error
+    this.restrict()
+    // reads go on
+    if (error !== null) this.outbox.releaseReaders()
+  }
+
+  /** Set while files are loaded. */
+  get loading(): boolean {
+    return this.filesLoad
+  }
+  set loading(on: boolean) {
+    this.filesLoad = on
+    this.restrict()
+  }
+
+  private restrict(): void {
+    this.restricted = this.filesLoad || this.refusal !== null
   }
 
   newSessionId(): number {
@@ -117,24 +155,34 @@ export class Engine {
   /** A client is gone. */
   close(session: Session): void {
     session.closed = true
+    if (session.blocked !== null) this.blocking.cancel(session.blocked)
     this.held.delete(session)
     this.sessions.delete(session.id)
   }
 
-  /** A client sends nothing more; what it has sent is still answered. */
+  /** A client sends nothing more; what it has sent is still answered, unless it waits for keys. */
   endInput(session: Session): void {
     session.inputEnded = true
-    if (!session.waiting && !session.held && !session.closing) this.endSession(session)
+    if (session.blocked !== null) {
+      // as Redis: who waits for what may never come is gone when it hangs up
+      this.blocking.cancel(session.blocked)
+      session.waiting = false
+      this.endSession(session)
+    } else if (!session.waiting && !session.held && !session.closing) this.endSession(session)
   }
 
-  /** Whether no reply waits to be sent. */
-  get idle(): boolean {
-    return this.outbox.length === 0 && this.awaitingSync === 0
+  /** Reads the time that commands see. Within a script it stands still, for everyone. */
+  refreshTime(): void {
+    if (!this.gate.running) this.keyspace.setTime(this.hooks.now())
+  }
+
+  forgetPrefetch(): void {
+    this.prefetch.structure = -1
   }
 
   private endSession(session: Session): void {
     session.closing = true
-    this.deliver(session, this.reply.length, 0)
+    this.outbox.deliver(this.outbox.side, session, this.outbox.side.writer.length, 0)
   }
 
   /** Takes bytes that a client sent; they are valid during the call only. */
@@ -165,33 +213,43 @@ export class Engine {
   /** Goes on with what was held back for a session. */
   resume(session: Session): void {
     if (session.closed || session.waiting) return
+    if (this.running) {
+      this.resumable.push(session)
+      return
+    }
+    if (this.outbox.isCongested(session)) {
+      this.hold(session)
+      return
+    }
     session.held = false
     this.held.delete(session)
     const source = session.decoder.held
     if (source !== null) this.run(session, source, session.decoder.heldBytes)
-    if (session.waiting || session.held || session.closed) return
+    if (session.waiting || session.held || session.closed || session.closing) return
     if (session.inputEnded) this.endSession(session)
     else session.transport.resume()
   }
 
-  /** Lets every session go on that waited for a script to end. */
+  /** Lets every session go on that was held back and need not be any more. */
   resumeHeld(): void {
     for (const session of [...this.held]) {
-      if (!session.transport.congested) this.resume(session)
+      if (!this.outbox.isCongested(session)) this.resume(session)
     }
   }
 
   /** Answers the command that a session waits for: `write` writes its one reply. */
-  complete(session: Session, write: (reply: ReplyWriter) => void): void {
+  complete(session: Session, write: WriteReply): void {
     session.waiting = false
     if (session.closed) return
-    const start = this.reply.length
-    this.reply.protocol = session.protocol
-    write(this.reply)
-    if (this.reply.length > start && this.reply.buffer[start] === ERROR_REPLY)
-      noteError(this, this.reply, start)
-    this.muteReply(session, start)
-    this.deliver(session, start, 1)
+    const { side } = this.outbox
+    const start = side.writer.length
+    side.writer.protocol = session.protocol
+    write(side.writer)
+    if (side.writer.length > start && side.writer.buffer[start] === ERROR_REPLY)
+      noteError(this, side.writer, start)
+    this.mute(session, side.writer, start)
+    session.wroteAt = this.changes.log.position
+    this.outbox.deliver(side, session, start, this.ground)
     this.resume(session)
   }
 
@@ -212,99 +270,137 @@ export class Engine {
     return this.table.find(batch.source.bytes, batch.argStart[first]!, batch.argLength[first]!)
   }
 
-  /** Sends replies that wait for the AOF, once it has taken what they depend on. */
+  /** What a reply rests on that is given now. */
+  get ground(): number {
+    // while the file cannot be written nothing new is: what is logged waits for the retry, and reads go on
+    return this.writesRefused === null ? this.changes.log.position : 0
+  }
+
+  /** To be called when a command outside of a batch, or a script, has ended: those who wait for its keys are served. */
+  afterCommand(): void {
+    if (!this.blocking.hasReady || this.gate.running) return
+    // what they would write cannot be, for now
+    if (this.writesRefused === null) this.blocking.serve()
+  }
+
+  /** Hands on what was logged, and sends what may leave. At the end of a turn of the event loop. */
   flush(): void {
+    // what becomes safe meanwhile is released here
+    this.flushDue = true
+    this.propagation.flush()
+    this.outbox.release()
     this.flushDue = false
-    const outbox = this.outbox
-    if (outbox.length === 0) {
-      if (this.log.length > 0 && this.commit !== null) this.commit(() => {})
-      return
-    }
-    this.outbox = []
-    const { buffer } = this.reply
-    let synchronous = true
-    let done = false
-    const send = (failure: Uint8Array | null): void => {
-      done = true
-      if (!synchronous) this.awaitingSync--
-      const kept = this.send(outbox, buffer, failure)
-      if (!synchronous) return
-      if (kept) this.reply.detach()
-      else this.reply.reset()
-    }
-    if (this.commit === null) send(null)
-    else this.commit(send)
-    synchronous = false
-    // replies that wait for an fsync keep their buffer
-    if (!done) {
-      this.awaitingSync++
-      this.reply.detach()
-    }
+    this.stats.netOutputBytes = this.outbox.sentBytes
     this.resumeHeld()
   }
 
-  private send(outbox: ReadonlyArray<Delivery>, buffer: Buffer, failure: Uint8Array | null): boolean {
-    let kept = false
-    for (const { session, start, end, commands } of outbox) {
-      session.unsent--
-      if (session.closed) continue
-      if (failure === null) {
-        this.stats.netOutputBytes += end - start
-        if (end > start) kept = session.transport.send(buffer, start, end) || kept
-      } else {
-        // what was executed could not be written: no reply may say that it was
-        const refusals = Buffer.concat(new Array<Uint8Array>(commands).fill(failure))
-        session.transport.send(refusals, 0, refusals.length)
-      }
-      if (session.closing && session.unsent === 0) session.transport.end()
-    }
-    return kept
+  /** Has `flush` called at the end of this turn. */
+  requestFlush(): void {
+    if (this.flushDue) return
+    this.flushDue = true
+    this.hooks.onFlushDue()
   }
 
   private run(session: Session, source: ByteSource, end: number): void {
-    this.keyspace.setTime(this.hooks.now())
+    this.refreshTime()
     const { decoder } = session
-    const { batch, reply } = this
+    const { batch, outbox, reply } = this
+    this.running = true
+    outbox.begin(session)
     let at = 0
     let start = reply.length
-    let executed = 0
+    let wait: Wait | undefined
+    const { log } = this.changes
+    const before = log.position
     reply.protocol = session.protocol
     for (;;) {
       const next = decoder.decode(source, at, end, batch, session)
       const size = batch.size
       const done = size === 0 ? 0 : this.executeBatch(session, size, start)
-      executed += done
+      wait = this.takeWait()
       if (done < size) {
         if (done > 0) at = batch.end[done - 1]!
         decoder.restart()
-        if (session.waiting || session.closing || session.held) break
+        if (wait !== undefined || session.closing || session.held) break
         // too much to send at once: go on when it is under way
-        this.deliver(session, start, executed)
+        session.wroteAt = log.position
+        this.deliver(session, start)
         start = reply.length
-        executed = 0
-        if (this.mustHold(session)) break
+        if (outbox.isCongested(session)) {
+          this.hold(session)
+          break
+        }
         continue
       }
       at = next
       if (decoder.error !== null) {
         reply.error(`ERR ${decoder.error}`)
-        executed++
         session.closing = true
         break
       }
-      if (session.waiting || session.closing || session.held || size === 0 || at >= end) break
+      if (wait !== undefined || session.closing || session.held || size === 0 || at >= end) break
     }
     // what was received is about to be moved or overwritten
-    this.log.flushRun()
+    const blocking = wait?._tag === "Block" ? this.argumentsOf(batch) : null
+    log.flushRun()
     if (session.closing) decoder.keep(source, end, end)
     else decoder.keep(source, at, end)
-    this.deliver(session, start, executed)
+    outbox.end()
+    if (log.position !== before) session.wroteAt = log.position
+    this.deliver(session, start)
+    this.running = false
+    // only now: whoever answers may do so during the call
+    if (wait !== undefined) this.startWait(session, wait, blocking)
+    if (this.resumable.length > 0) this.resumeServed()
   }
 
-  private mustHold(session: Session): boolean {
-    if (!session.transport.congested && this.outbox.length === 0) return false
-    this.hold(session)
-    return true
+  /** The wait that the batch has ended with. */
+  private takeWait(): Wait | undefined {
+    const { wait } = this
+    this.wait = undefined
+    return wait
+  }
+
+  private startWait(session: Session, wait: Wait, args: ReadonlyArray<Buffer> | null): void {
+    session.waiting = true
+    if (wait._tag === "Block") this.block(session, this.invocation.command, wait, args!)
+    else this.hooks.onWait(session, wait)
+  }
+
+  private block(session: Session, command: Command, block: Block, args: ReadonlyArray<Buffer>): void {
+    this.blocking.block(session, command, block, args, (write) => this.complete(session, write))
+  }
+
+  /** The arguments of the command that ended the batch. */
+  private argumentsOf(batch: CommandBatch): ReadonlyArray<Buffer> {
+    const { invocation } = this
+    return Array.from({ length: invocation.argc }, (_, i) => {
+      const start = invocation.start(i)
+      return Buffer.from(batch.source.bytes.subarray(start, start + invocation.length(i)))
+    })
+  }
+
+  /** Runs the command of a client that blocked once more. */
+  private serveBlocked(blocked: Blocked): WriteReply | null {
+    const { writer } = this.outbox.side
+    const { blockedInvocation } = this
+    const start = writer.length
+    writer.protocol = blocked.session.protocol
+    blockedInvocation.point(blocked.batch, 0, blocked.session)
+    if (runAgain(this, blockedInvocation, blocked.command)) {
+      writer.length = start
+      return null
+    }
+    const bytes = Buffer.from(writer.buffer.subarray(start, writer.length))
+    writer.length = start
+    return (reply) => reply.constant(bytes)
+  }
+
+  /** Sessions that were answered during a batch go on behind it. */
+  private resumeServed(): void {
+    for (let session = this.resumable.shift(); session !== undefined; session = this.resumable.shift()) {
+      this.resume(session)
+    }
   }
 
   private hold(session: Session): void {
@@ -312,58 +408,36 @@ export class Engine {
     this.held.add(session)
   }
 
-  /** Sends what the writer holds from `start` on, at once or with the next flush. */
-  private deliver(session: Session, start: number, commands: number): void {
-    const { reply } = this
-    const end = reply.length
-    // while the file cannot be written nothing new is: what is logged waits, and reads go on
-    const unwritten = this.log.length > 0 && this.writesRefused === null
-    // behind replies of its own that have not been sent, too: they must stay in order
-    if (this.commit !== null && (unwritten || this.outbox.length > 0 || session.unsent > 0)) {
-      if (end > start || session.closing) {
-        session.unsent++
-        this.outbox.push({ session, start, end, commands })
-      }
-      if (!this.flushDue) {
-        this.flushDue = true
-        this.hooks.onFlushDue()
-      }
-      return
-    }
-    if (end > start) {
-      this.stats.netOutputBytes += end - start
-      const kept = session.transport.send(reply.buffer, start, end)
-      if (kept) reply.detach()
-      else reply.reset()
-    }
-    if (session.closing) session.transport.end()
+  /** Delivers what the batch has written from `start` on. */
+  private deliver(session: Session, start: number): void {
+    this.outbox.deliver(this.outbox.main, session, start, this.ground)
+    this.stats.netOutputBytes = this.outbox.sentBytes
   }
 
   /** Executes the batch until a command waits, the session ends or much is to be sent; how many were executed. */
   private executeBatch(session: Session, size: number, start: number): number {
-    const { batch, commands, invocation, reply } = this
-    if (this.scripts.running && !this.scripts.busy) {
+    const { batch, blocking, commands, invocation, outbox, reply } = this
+    if (this.gate.running && !this.gate.busy) {
       this.hold(session)
       return 0
     }
     this.lookUp(size)
     if (size >= GROUP_COMMANDS_MIN) this.load(session.database, size)
     for (let i = 0; i < size; i++) {
-      const before = reply.length
+      outbox.beginReply()
       invocation.point(batch, i, session)
       const wait = execute(this, invocation, commands[i])
-      if (session.replies !== "on") this.muteReply(session, before)
+      const begin = outbox.endReply()
+      if (session.replies !== "on") this.mute(session, reply, begin)
       if (wait !== undefined) {
-        session.waiting = true
-        this.log.flushRun()
-        // replies of the commands before it go out first
-        this.hooks.onWait(session, wait)
+        this.wait = wait
         return i + 1
       }
+      if (blocking.hasReady) this.afterCommand()
       if (session.closing) return i + 1
       if (reply.length - start > REPLY_BYTES_MAX && i + 1 < size) return i + 1
     }
-    if (reply.length - start > REPLY_BYTES_MAX && session.transport.congested) this.hold(session)
+    if (reply.length - start > REPLY_BYTES_MAX && outbox.isCongested(session)) this.hold(session)
     return size
   }
 
@@ -400,19 +474,27 @@ export class Engine {
   }
 
   /** CLIENT REPLY OFF and SKIP: takes back what was written since `start`. */
-  private muteReply(session: Session, start: number): void {
-    if (session.replies === "off" || session.replies === "skipping") this.reply.length = start
+  private mute(session: Session, reply: ReplyWriter, start: number): void {
+    if (session.replies === "off" || session.replies === "skipping") reply.length = start
     if (session.replies === "skipping") session.replies = "on"
     else if (session.replies === "skip-next") {
-      this.reply.length = start
+      reply.length = start
       session.replies = "skipping"
     }
   }
 
-  private propagateExpired(database: number, ref: number): void {
-    if (!this.log.command(database, 2)) return
+  /** A key's time has come: it is about to be removed. */
+  private noteExpired(database: number, ref: number): void {
+    const { changes } = this
     const { records } = this.keyspace
-    this.log.text("DEL")
-    this.log.bytes(records.bytes(ref), records.keyStart(ref), records.keyLength(ref))
+    const { log } = changes
+    changes.count++
+    const bytes = records.bytes(ref)
+    const start = records.keyStart(ref)
+    const length = records.keyLength(ref)
+    if (changes.observed) changes.tellKey(database, EXPIRED, bytes, start, length)
+    if (!log.command(database, 2)) return
+    log.text("DEL")
+    log.bytes(bytes, start, length)
   }
 }

@@ -9,7 +9,7 @@ import type { Engine } from "./engine.js"
 import * as Errors from "./errors.js"
 import type { Invocation } from "./invocation.js"
 import type { Wait } from "./outcome.js"
-import { ALLOW_BUSY, type Command, DENY_OOM, NO_AUTH, WRITE } from "./table.js"
+import { ALLOW_BUSY, type Command, DENY_OOM, LOADING, NO_AUTH, WRITE } from "./table.js"
 
 /** First words of HTTP requests that Redis closes the connection for. */
 const SECURITY_NAMES: ReadonlySet<string> = new Set(["post", "host:"])
@@ -45,18 +45,10 @@ export const execute = (
   const { flags } = target
   if (!session.authenticated && (flags & NO_AUTH) === 0)
     return refuse(engine, target, invocation, Errors.NO_AUTH)
-  if (engine.scripts.busy && !invocation.scripted && (flags & ALLOW_BUSY) === 0) {
-    return refuse(engine, target, invocation, Errors.BUSY)
-  }
-  if ((flags & WRITE) !== 0 && engine.writesRefused !== null && !engine.loading) {
-    return refuse(engine, target, invocation, engine.writesRefused)
-  }
-  if (
-    (flags & DENY_OOM) !== 0 &&
-    engine.memoryBytesMax > 0 &&
-    engine.keyspace.segments.usedBytes > engine.memoryBytesMax
-  ) {
-    return refuse(engine, target, invocation, Errors.OUT_OF_MEMORY)
+  // limits and refusals are for clients: what a file holds is loaded
+  if (!invocation.loads && (engine.restricted || engine.gate.busy || engine.memoryBytesMax > 0)) {
+    const refusal = refusalOf(engine, invocation, flags)
+    if (refusal !== null) return refuse(engine, target, invocation, refusal)
   }
   target.calls++
   session.lastCommand = target.fullName
@@ -68,20 +60,45 @@ export const execute = (
   return runHandler(engine, target, invocation)
 }
 
+/** Why a command may not run now, or null. */
+const refusalOf = (engine: Engine, invocation: Invocation, flags: number): Uint8Array | null => {
+  if (engine.loading && (flags & LOADING) === 0) return Errors.LOADING
+  if (engine.gate.busy && !invocation.scripted && (flags & ALLOW_BUSY) === 0) return Errors.BUSY
+  if ((flags & WRITE) !== 0 && engine.writesRefused !== null) return engine.writesRefused
+  const { memoryBytesMax } = engine
+  if ((flags & DENY_OOM) !== 0 && memoryBytesMax > 0 && engine.keyspace.segments.usedBytes > memoryBytesMax)
+    return Errors.OUT_OF_MEMORY
+  return null
+}
+
+/** Runs the command of a client that blocked once more; true where it blocks on. */
+export const runAgain = (engine: Engine, invocation: Invocation, command: Command): boolean => {
+  invocation.command = command
+  return runHandler(engine, command, invocation) !== undefined
+}
+
 const runHandler = (engine: Engine, command: Command, invocation: Invocation): Wait | undefined => {
-  const before = invocation.reply.length
+  const { reply } = invocation
+  const before = reply.length
+  invocation.log.begin()
   try {
     const outcome = command.handler!(invocation)
     if (invocation.failed) {
       command.failed++
-      noteError(engine, invocation.reply, before)
+      noteError(engine, reply, before)
     }
-    return outcome === undefined ? undefined : (outcome as Wait)
+    if (outcome === undefined) return undefined
+    const wait = outcome as Wait
+    if (wait._tag !== "Block" || !invocation.scripted) return wait
+    // a script does not block: it is told at once what a client is told in the end
+    wait.timedOut(reply)
+    return undefined
   } catch (cause) {
-    // a bug (or memory that ran out): the client is told, whatever was written of a reply is taken back
-    invocation.reply.length = before
-    invocation.reply.error(cause instanceof RangeError ? "OOM out of memory" : "ERR internal error")
-    noteError(engine, invocation.reply, before)
+    // a bug (or memory that ran out): the client is told, and what was written of reply and log is taken back
+    invocation.log.rollback()
+    reply.length = before
+    reply.error(cause instanceof RangeError ? "OOM out of memory" : "ERR internal error")
+    noteError(engine, reply, before)
     engine.hooks.onDefect(command.fullName, cause)
     return undefined
   }

@@ -3,7 +3,9 @@
  * of it. Argument 0 is the command's name; offsets are into `bytes`.
  */
 
-import type { PropagationLog } from "../changes/log.js"
+import type { Changes } from "../changes/changes.js"
+import type { CommandLog } from "../changes/commandLog.js"
+import type { KeyEvent } from "../changes/events.js"
 import type { ByteSource, CommandBatch } from "../resp/batch.js"
 import type { ReplyWriter } from "../resp/writer.js"
 import { type Database, type Deadline, type Keyspace, Prefetch } from "../store/database.js"
@@ -11,12 +13,25 @@ import { ENCODING_BYTES, TYPE_STRING } from "../store/record.js"
 import { UNIT_BITS } from "../store/segments.js"
 import { type Integer, parseInteger } from "../values/integer.js"
 import { setBytes, setInteger } from "../values/string.js"
-import type { Engine } from "./engine.js"
+import type { CommandContext } from "./context.js"
 import * as Errors from "./errors.js"
 import type { Session } from "./session.js"
 import type { Command } from "./table.js"
 
+/** What invocations are made of: the engine. */
+export interface InvocationHost extends CommandContext {
+  readonly prefetch: Prefetch
+}
+
 export class Invocation {
+  /** What the command may reach beyond its arguments and the keyspace. */
+  readonly context: CommandContext
+  /** Where words that are no arguments go: after `changedAs`. */
+  readonly log: CommandLog
+  /** A script runs this command. */
+  readonly scripted: boolean
+  /** It comes from a file that is loaded. */
+  readonly loads: boolean
   bytes!: Buffer
   view!: DataView
   argc = 0
@@ -38,15 +53,21 @@ export class Invocation {
   /** Where the first key is in the batch's prefetch, or -1. */
   private prefetchIndex = -1
   private readonly keys = new Prefetch()
+  private readonly prefetch: Prefetch
 
   constructor(
-    readonly engine: Engine,
+    host: InvocationHost,
     readonly reply: ReplyWriter,
-    readonly log: PropagationLog,
-    /** Whether a script runs this command. */
-    readonly scripted: boolean
+    private readonly changes: Changes,
+    /** Who runs commands: a client (also one in-process), a script, or the loader of a file. */
+    origin: "client" | "script" | "loader"
   ) {
-    this.keyspace = engine.keyspace
+    this.context = host
+    this.prefetch = host.prefetch
+    this.keyspace = host.keyspace
+    this.log = changes.log
+    this.scripted = origin === "script"
+    this.loads = origin === "loader"
   }
 
   /** Points to a command of a batch. */
@@ -140,9 +161,8 @@ export class Invocation {
     const start = this.start(index)
     const length = this.length(index)
     if (this.prefetchIndex >= 0 && index === this.command.firstKey) {
-      const { prefetch } = this.engine
       return this.keyspace.findPrefetched(
-        prefetch,
+        this.prefetch,
         this.prefetchIndex,
         this.database,
         hash,
@@ -187,7 +207,7 @@ export class Invocation {
   known(index: number, hash: number): number {
     if (this.prefetchIndex < 0 || index !== this.command.firstKey) return 0
     return this.keyspace.knownRecord(
-      this.engine.prefetch,
+      this.prefetch,
       this.prefetchIndex,
       this.database,
       hash,
@@ -298,15 +318,40 @@ export class Invocation {
     return this.keyspace.segments.views[ref >> UNIT_BITS]!
   }
 
-  /** The command changed something, and its bytes as received would change it again in the same way. */
-  changed(): void {
+  /** A key argument was changed, and the command's bytes as received would change it again in the same way. */
+  changed(event: KeyEvent, key: number): void {
+    this.touched(event, key)
+    this.received()
+  }
+
+  /** A key argument was changed, and the command is propagated in another form: its words must follow if true. */
+  changedAs(event: KeyEvent, key: number, argc: number): boolean {
+    this.touched(event, key)
+    return this.rewritten(argc)
+  }
+
+  /** A key argument was changed: for whoever observes. What is propagated is said once for the whole command. */
+  touched(event: KeyEvent, key: number): void {
+    this.touchedIn(this.database, event, key)
+  }
+
+  /** `touched`, in another database. */
+  touchedIn(database: Database, event: KeyEvent, key: number): void {
+    const { changes } = this
+    changes.count++
+    if (changes.observed)
+      changes.tellKey(database.index, event, this.bytes, this.start(key), this.length(key))
+  }
+
+  /** The command is propagated as it was received. */
+  received(): void {
     if (this.inline && this.log.enabled) {
-      if (this.changedAs(this.argc)) for (let i = 0; i < this.argc; i++) this.logArgument(i)
+      if (this.rewritten(this.argc)) for (let i = 0; i < this.argc; i++) this.logArgument(i)
     } else this.log.received(this.database.index, this.bytes, this.begin, this.end)
   }
 
-  /** The command changed something, and is propagated in another form; the arguments must follow if true. */
-  changedAs(argc: number): boolean {
+  /** The command is propagated in another form: its words must follow if true. */
+  rewritten(argc: number): boolean {
     return this.log.command(this.database.index, argc)
   }
 

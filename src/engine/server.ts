@@ -3,6 +3,7 @@
  * and callbacks. Each field says who writes it; commands only read, but where it says so.
  */
 import type { Settings } from "../config/settings.js"
+import type { ServerHost } from "../machine/host.js"
 import type { Session } from "./session.js"
 
 /** Kinds of errors that are counted one by one; beyond them errors count in total only. */
@@ -12,50 +13,29 @@ const SPACE = 32
 /** What an error reply begins with. */
 const ERROR_REPLY = 45
 
-/** What the process takes of memory, in bytes. */
-export interface MemoryFigures {
-  readonly rssBytes: number
-  readonly heapUsedBytes: number
-  readonly systemBytes: number
-}
-
-/** Processor time that the process has used, in microseconds. */
-export interface CpuFigures {
-  readonly userMicroseconds: number
-  readonly systemMicroseconds: number
-}
-
-/** The machine as server commands see it; host.ts has Node's. */
-export interface ServerHost {
-  readonly processId: number
-  readonly executable: string
-  /** As `uname -srm` names it. */
-  readonly operatingSystem: string
-  readonly nodeVersion: string
-  readonly memory: () => MemoryFigures
-  readonly cpu: () => CpuFigures
-  /** Unix time in microseconds, read at each call. */
-  readonly unixMicroseconds: () => number
-  /** Random lower-case hex digits. */
-  readonly randomHex: (digits: number) => string
-  readonly log: (severity: "notice" | "warning", message: string) => void
-  /**
-   * Puts another text (latin1) in a file's place, by a rename, so that a crash leaves one or the other. `change` is
-   * given what the file has, "" where it is not there. Gives null, or what went wrong in the words of strerror(3).
-   */
-  readonly replaceFile: (file: string, change: (text: string) => string) => string | null
-}
-
-/** Figures of the append-only file; written by the AOF. */
+/** Figures of the append-only file, as the AOF keeps them. */
 export interface AofFigures {
-  enabled: boolean
-  lastWriteOk: boolean
-  baseBytes: number
-  currentBytes: number
-  /** Bytes that were propagated and not written yet. */
-  bufferBytes: number
-  pendingFsyncs: number
+  readonly enabled: boolean
+  readonly lastWriteOk: boolean
+  readonly baseBytes: number
+  readonly currentBytes: number
+  /** Bytes that were propagated and could not be written yet. */
+  readonly bufferBytes: number
+  readonly pendingFsyncs: number
+  /** fsyncs that the next one had to wait for. */
   delayedFsyncs: number
+  readonly rewriting: boolean
+}
+
+const NO_AOF: AofFigures = {
+  enabled: false,
+  lastWriteOk: true,
+  baseBytes: 0,
+  currentBytes: 0,
+  bufferBytes: 0,
+  pendingFsyncs: 0,
+  delayedFsyncs: 0,
+  rewriting: false
 }
 
 /** How far loading is; written by the loader. */
@@ -72,16 +52,8 @@ export class ServerState {
   replicationId: string
   /** The port that is listened on, 0 for none: written by the listener, as `port 0` may have it chosen. */
   tcpPort: number
-  /** Written by the AOF. */
-  readonly aof: AofFigures = {
-    enabled: false,
-    lastWriteOk: true,
-    baseBytes: 0,
-    currentBytes: 0,
-    bufferBytes: 0,
-    pendingFsyncs: 0,
-    delayedFsyncs: 0
-  }
+  /** Of the AOF: set once, by whoever puts the engine together. */
+  aof: AofFigures = NO_AOF
   /** Written by the loader; null while nothing is loaded. */
   loading: LoadingFigures | null = null
   /** Keys that the last load brought, and that had expired: written by the loader. */

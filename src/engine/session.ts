@@ -3,6 +3,7 @@
  */
 import { RequestDecoder } from "../resp/decoder.js"
 import type { Database } from "../store/database.js"
+import type { Blocked } from "./blocking.js"
 
 /** Where a client is reached; made by the shell. */
 export interface Transport {
@@ -12,6 +13,9 @@ export interface Transport {
   end(): void
   /** Closes at once. */
   destroy(): void
+  /** Between these, what is sent goes out together. */
+  cork(): void
+  uncork(): void
   /** Stops and resumes reading. */
   pause(): void
   resume(): void
@@ -24,6 +28,8 @@ export const NO_TRANSPORT: Transport = {
   send: () => false,
   end: () => {},
   destroy: () => {},
+  cork: () => {},
+  uncork: () => {},
   pause: () => {},
   resume: () => {},
   congested: false
@@ -42,8 +48,13 @@ export class Session {
   replies: "on" | "off" | "skip-next" | "skipping" = "on"
   /** The command that runs waits for something: nothing more is decoded until it has been answered. */
   waiting = false
-  /** Deliveries that have not been sent yet. */
-  unsent = 0
+  /** What it waits for where that are keys. */
+  blocked: Blocked | null = null
+  /** The position of the log behind its own latest write. */
+  wroteAt = 0
+  /** Entries of the outbox that wait to be sent to it, and their bytes. */
+  queued = 0
+  queuedBytes = 0
   /** Closes as soon as the replies so far are sent. */
   closing = false
   closed = false

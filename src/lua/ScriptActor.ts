@@ -1,13 +1,15 @@
 /**
  * The script actor. Tasks tier.
  *
- * Scripts are offered to its queue as tasks with a Deferred each; one fiber takes them in batches and runs them one
- * after another, and the Lua VM belongs to that fiber alone. A script is indivisible: `redis.call` runs the same
- * handlers on the same shards, and while it runs (it is suspended every few milliseconds, so that the event loop
- * lives) the engine executes nothing for other clients, who get BUSY after busy-reply-threshold.
+ * Scripts are offered to its queue as tasks; one fiber takes them in batches and runs them one after another, and the
+ * Lua VM belongs to that fiber alone. Each task carries its text and how it is completed: a connection's reply goes to
+ * the engine, who awaits an Effect has a Deferred. A script is indivisible: `redis.call` runs the same handlers on the
+ * same shards, and while it runs (it is suspended every few milliseconds, so that the event loop lives) the engine
+ * executes nothing for other clients, who get BUSY after busy-reply-threshold, and time stands still.
  *
- * Shutdown: the finalizer lets queued scripts run for a bounded time, then makes the running one fail; every Deferred
- * is completed. It runs after the app tier has stopped and before the AOF does, so a script's writes are kept.
+ * Shutdown: the finalizer lets queued scripts run for a bounded time, then makes the running one fail, and forgets what
+ * it has logged: on disk its writes are all there or none. Every task is completed. It runs after the app tier has
+ * stopped and before the AOF does, so a script's writes are kept.
  */
 import * as v8 from "node:v8"
 import * as Context from "effect/Context"
@@ -17,15 +19,14 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import { RequestEngine } from "../engine/RequestEngine.js"
+import type { WriteReply } from "../engine/blocking.js"
+import * as Errors from "../engine/errors.js"
+import type { Script } from "../engine/outcome.js"
 import { turn } from "../machine/EventLoop.js"
-import type { ReplyWriter } from "../resp/writer.js"
+import { RequestEngine } from "../RequestEngine.js"
 import { ServerConfig } from "../ServerConfig.js"
 import type { Database } from "../store/database.js"
 import { makeScriptRunner, type ScriptRunner } from "./runner.js"
-
-/** Writes the one reply of a task. */
-export type WriteReply = (reply: ReplyWriter) => void
 
 /** What a script runs for. */
 export interface ScriptContext {
@@ -35,30 +36,31 @@ export interface ScriptContext {
 }
 
 /**
- * A script to run (or, where `source` is given, to compile and keep).
+ * A script to run, or to compile and keep.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ScriptTask {
-  readonly sha: string
+  readonly script: Script
   readonly keys: ReadonlyArray<Buffer>
   readonly args: ReadonlyArray<Buffer>
   readonly context: ScriptContext
   readonly compileOnly: boolean
-  readonly reply: Deferred.Deferred<WriteReply>
-  /** Called as soon as the reply is there: a connection needs no fiber of its own to wait for it. */
-  readonly onReply?: (write: WriteReply) => void
+  /** Called once, with the reply. */
+  readonly complete: (write: WriteReply) => void
 }
 
 /** Scripts taken from the queue at a time. */
 const BATCH_MAX = 64
 /** Tasks that may wait; more are refused. */
 const TASKS_MAX = 100_000
-/** A script runs for so long before the event loop gets its turn. */
+/** Scripts run for so long before the event loop gets its turn. */
 const SLICE_MS = 5
 /** How long queued scripts may still run when the actor stops. */
 const GRACE_MS = 1000
+/** What a script ends with that runs on when the server stops. */
+const STOPPED = "ERR Error running script: the server is shutting down"
 
 /**
  * @since 0.1.0
@@ -70,14 +72,9 @@ export class ScriptActor extends Context.Tag("effect-kv/ScriptActor")<
     /** Offers a task; false where too many wait already. Synchronous: the queue's fiber runs it later. */
     readonly unsafeOffer: (task: ScriptTask) => boolean
     /** Runs a script and gives its reply. */
-    readonly run: (task: Omit<ScriptTask, "reply" | "onReply">) => Effect.Effect<WriteReply>
+    readonly run: (task: Omit<ScriptTask, "complete">) => Effect.Effect<WriteReply>
   }
 >() {}
-
-const complete = (task: ScriptTask, reply: WriteReply): void => {
-  Deferred.unsafeDone(task.reply, Effect.succeed(reply))
-  if (task.onReply !== undefined) task.onReply(reply)
-}
 
 /**
  * @since 0.1.0
@@ -86,80 +83,98 @@ const complete = (task: ScriptTask, reply: WriteReply): void => {
 export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | RequestEngine | Scope.Scope> =
   Effect.gen(function* () {
     const settings = yield* ServerConfig
-    const { engine } = yield* RequestEngine
+    const { engine, scripts } = yield* RequestEngine
     const queue = yield* Queue.dropping<ScriptTask>(TASKS_MAX)
     const runtime = yield* Effect.runtime()
-    const { scripts } = engine
-    const state: { runner: ScriptRunner | null; stopsAt: number } = {
-      runner: null,
-      stopsAt: Number.POSITIVE_INFINITY
-    }
+    const { gate } = engine
+    let runner: ScriptRunner | null = null
+    let stopsAt = Number.POSITIVE_INFINITY
+    let sliceEndsAt = 0
 
     // ---- the VM: loaded with the first script, for it takes longer to load than the server to start
-    const loadRunner = Effect.suspend(() => {
-      if (state.runner !== null) return Effect.succeed(state.runner)
-      return Effect.map(
-        Effect.promise(() => import("./vm.js")),
-        ({ LuaVm }) => {
-          // scripts make garbage that dies young: V8's default, which the executable holds down until here
-          v8.setFlagsFromString("--semi-space-growth-factor=2")
-          const runner = makeScriptRunner(engine, LuaVm, (level, message) => {
-            const log = level >= 3 ? Effect.logWarning : level === 2 ? Effect.logInfo : Effect.logDebug
-            Effect.runFork(Effect.provide(log(message), runtime))
-          })
-          state.runner = runner
-          scripts.onForget = (sha) => runner.forget(sha)
-          return runner
-        }
-      )
-    })
+    const makeRunner = Effect.map(
+      Effect.tryPromise(() => import("./vm.js")),
+      ({ LuaVm }) => {
+        // scripts make garbage that dies young: V8's default, which the executable holds down until here
+        v8.setFlagsFromString("--semi-space-growth-factor=2")
+        const made = makeScriptRunner(engine, scripts, LuaVm, (level, message) => {
+          const log = level >= 3 ? Effect.logWarning : level === 2 ? Effect.logInfo : Effect.logDebug
+          Effect.runFork(Effect.provide(log(message), runtime))
+        })
+        runner = made
+        scripts.onForget = (sha) => made.forget(sha)
+        return made
+      }
+    )
 
     // ---- one script, in slices
-    const finish = (runner: ScriptRunner): WriteReply => {
-      const reply = runner.finish()
-      scripts.running = scripts.busy = false
+    const begin = (): void => {
+      gate.running = true
+      gate.wrote = false
+      gate.killed = null
+    }
+    const end = (): void => {
+      gate.running = gate.busy = false
+      engine.afterCommand()
+    }
+    const finish = (vm: ScriptRunner): WriteReply => {
+      const reply = vm.finish()
+      end()
       return reply
     }
-    const runOn = (runner: ScriptRunner): Effect.Effect<WriteReply> =>
+    const runOn = (vm: ScriptRunner): Effect.Effect<WriteReply> =>
       Effect.gen(function* () {
         const startedAt = performance.now()
         for (;;) {
           // others get BUSY from here on, and SCRIPT KILL is heard
           const ranMs = performance.now() - startedAt
-          if (!scripts.busy && ranMs > settings.busyReplyThresholdMs) {
-            scripts.busy = true
+          if (!gate.busy && ranMs > settings.busyReplyThresholdMs) {
+            gate.busy = true
             engine.resumeHeld()
           }
           yield* turn
-          if (performance.now() > state.stopsAt)
-            scripts.killed = "ERR Error running script: the server is shutting down"
-          if (runner.resume(SLICE_MS) === "done") return finish(runner)
+          if (performance.now() > stopsAt) {
+            gate.killed = STOPPED
+            vm.abandon()
+          }
+          if (vm.resume(SLICE_MS) === "done") return finish(vm)
         }
       })
-    const runTask = (runner: ScriptRunner, task: ScriptTask): WriteReply | Effect.Effect<WriteReply> => {
-      if (task.compileOnly) return runner.load(task.sha)
-      scripts.running = true
-      scripts.wrote = false
-      scripts.killed = null
-      const end = runner.start(task, SLICE_MS)
-      if (end === "refused" || end === "done") return finish(runner)
-      return runOn(runner)
+    const runTask = (vm: ScriptRunner, task: ScriptTask): WriteReply | Effect.Effect<WriteReply> => {
+      if (task.compileOnly) return vm.load(task.script)
+      begin()
+      const outcome = vm.start(task, SLICE_MS)
+      if (outcome === "refused" || outcome === "done") return finish(vm)
+      return runOn(vm)
+    }
+    /** Runs a task on a VM that is there already, with no Effect where it ends within its slice. */
+    const handleOn = (vm: ScriptRunner, task: ScriptTask): Effect.Effect<void> => {
+      const outcome = runTask(vm, task)
+      if (Effect.isEffect(outcome)) return Effect.map(outcome, task.complete)
+      task.complete(outcome)
+      return Effect.void
     }
     const handle = (task: ScriptTask): Effect.Effect<void> =>
-      Effect.flatMap(loadRunner, (runner) => {
-        const outcome = runTask(runner, task)
-        if (!Effect.isEffect(outcome)) {
-          complete(task, outcome)
-          return Effect.void
-        }
-        return Effect.map(outcome, (reply) => complete(task, reply))
-      }).pipe(
+      Effect.suspend(() =>
+        runner !== null
+          ? handleOn(runner, task)
+          : // a VM that could not be loaded (no file descriptor left) is tried again with the next script
+            Effect.matchEffect(makeRunner, {
+              onFailure: (cause) =>
+                Effect.zipRight(
+                  Effect.logError("the Lua VM cannot be loaded", cause),
+                  Effect.sync(() => task.complete((reply) => reply.constant(Errors.NO_LUA)))
+                ),
+              onSuccess: (vm) => handleOn(vm, task)
+            })
+      ).pipe(
         Effect.catchAllCause((cause) =>
           Effect.zipRight(
             Effect.logError("a script failed by a bug; please report it", cause),
             Effect.sync(() => {
-              scripts.running = scripts.busy = false
-              complete(task, (reply) => reply.error("ERR internal error"))
+              engine.changes.log.endTransaction()
+              end()
+              task.complete((reply) => reply.error("ERR internal error"))
             })
           )
         )
@@ -168,7 +183,12 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
     const loop = Effect.gen(function* () {
       for (;;) {
         const tasks = yield* Queue.takeBetween(queue, 1, BATCH_MAX)
-        for (const task of tasks) yield* handle(task)
+        for (const task of tasks) {
+          yield* handle(task)
+          if (performance.now() < sliceEndsAt) continue
+          yield* turn
+          sliceEndsAt = performance.now() + SLICE_MS
+        }
         engine.resumeHeld()
       }
     })
@@ -176,8 +196,8 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
     const fiber = yield* Effect.forkScoped(loop)
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
-        state.stopsAt = performance.now() + GRACE_MS
-        while (scripts.running || (yield* Queue.size(queue)) > 0) yield* turn
+        stopsAt = performance.now() + GRACE_MS
+        while (gate.running || (yield* Queue.size(queue)) > 0) yield* turn
         yield* Fiber.interrupt(fiber)
         yield* Queue.shutdown(queue)
         engine.flush()
@@ -189,8 +209,9 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
       unsafeOffer,
       run: (task) =>
         Effect.flatMap(Deferred.make<WriteReply>(), (reply) => {
-          if (unsafeOffer({ ...task, reply })) return Deferred.await(reply)
-          return Effect.succeed((writer: ReplyWriter) => writer.error("ERR too many scripts wait"))
+          const complete = (write: WriteReply): void => Deferred.unsafeDone(reply, Effect.succeed(write))
+          if (unsafeOffer({ ...task, complete })) return Deferred.await(reply)
+          return Effect.succeed((writer) => writer.constant(Errors.TOO_MANY_SCRIPTS))
         })
     })
   })

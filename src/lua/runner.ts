@@ -1,24 +1,28 @@
 /**
- * Runs scripts of the engine's cache on a Lua VM: compiles, wraps what they change in a transaction, and makes their
+ * Runs scripts on a Lua VM: compiles, wraps what they change in a transaction, and makes their
  * commands calls of the engine. Plain synchronous TypeScript; used by the script actor's fiber alone.
  */
+import type { WriteReply } from "../engine/blocking.js"
 import type { Engine } from "../engine/engine.js"
-import * as Errors from "../engine/errors.js"
 import { Invocation } from "../engine/invocation.js"
+import type { Script } from "../engine/outcome.js"
 import { NO_TRANSPORT, Session } from "../engine/session.js"
 import { NO_SCRIPT, WRITE } from "../engine/table.js"
 import type { CommandBatch } from "../resp/batch.js"
 import { CommandEncoder } from "../resp/encoder.js"
 import { ReplyWriter } from "../resp/writer.js"
-import type { ScriptTask, WriteReply } from "./ScriptActor.js"
+import type { ScriptTask } from "./ScriptActor.js"
+import type { Scripts } from "./scripts.js"
 import type { LuaVm, ScriptHost, SliceEnd } from "./vm.js"
 
 export interface ScriptRunner {
-  /** Compiles a script of the cache; replies with its SHA1 or with the error. */
-  readonly load: (sha: string) => WriteReply
+  /** Compiles a script and keeps it in the cache; replies with its SHA1 or with the error. */
+  readonly load: (script: Script) => WriteReply
   /** Starts a task; "refused" where the reply is there already. */
   readonly start: (task: ScriptTask, sliceMs: number) => SliceEnd | "refused"
   readonly resume: (sliceMs: number) => SliceEnd
+  /** What the running task has changed will not be kept: the server stops. */
+  readonly abandon: () => void
   /** The reply of the task that has ended. */
   readonly finish: () => WriteReply
   readonly forget: (sha: string | null) => void
@@ -27,16 +31,18 @@ export interface ScriptRunner {
 /** Makes a runner of an engine and the VM's class (which is loaded late). */
 export const makeScriptRunner = (
   engine: Engine,
+  scripts: Scripts,
   Vm: typeof LuaVm,
   log: (level: number, message: string) => void
 ): ScriptRunner => {
-  const { scripts, keyspace } = engine
+  const { changes, gate, keyspace } = engine
   const reply = new ReplyWriter()
   const output = new ReplyWriter()
-  const invocation = new Invocation(engine, reply, engine.log, true)
+  const invocation = new Invocation(engine, reply, changes, "script")
   const session = new Session(0, keyspace.databases[0]!, true, 0, "", "", NO_TRANSPORT)
   const encoder = new CommandEncoder()
   let readOnly = false
+  let abandoned = false
   let refused: WriteReply | null = null
 
   const encode = (args: ReadonlyArray<Uint8Array>): CommandBatch => {
@@ -57,7 +63,7 @@ export const makeScriptRunner = (
     else if ((command.flags & WRITE) !== 0 && readOnly) {
       reply.error("ERR Write commands are not allowed from read-only scripts.")
     } else {
-      if ((command.flags & WRITE) !== 0) scripts.wrote = true
+      if ((command.flags & WRITE) !== 0) gate.wrote = true
       const wait = engine.call(invocation, encode(args), 0, session, container)
       if (wait !== undefined) reply.error("ERR This Redis command is not allowed from script")
       else if (invocation.arityFailed) {
@@ -81,22 +87,17 @@ export const makeScriptRunner = (
     (writer) =>
       writer.error(`ERR Error compiling script (new function): ${error}`)
   return {
-    load: (sha) => {
-      const source = scripts.source(sha)
-      const error = source === undefined ? "script is gone" : vm.compile(sha, source)
-      if (error === null) return (writer) => writer.bulkText(sha)
-      scripts.remove(sha)
-      return compileError(error)
+    load: (script) => {
+      const error = vm.compile(script.sha, script.source)
+      if (error !== null) return compileError(error)
+      scripts.load(script)
+      return (writer) => writer.bulkText(script.sha)
     },
     start: (task, sliceMs) => {
-      const source = scripts.source(task.sha)
-      if (source === undefined) {
-        refused = (writer) => writer.constant(Errors.NO_SCRIPT)
-        return "refused"
-      }
-      const error = vm.compile(task.sha, source)
+      const { sha, source } = task.script
+      const error = vm.compile(sha, source)
       if (error !== null) {
-        scripts.remove(task.sha)
+        scripts.remove(sha)
         refused = compileError(error)
         return "refused"
       }
@@ -107,20 +108,25 @@ export const makeScriptRunner = (
       output.protocol = task.context.protocol
       // time stands still in a script
       keyspace.setTime(engine.hooks.now())
-      engine.log.beginTransaction()
-      return vm.start(task.sha, task.keys, task.args, sliceMs)
+      abandoned = false
+      changes.log.beginTransaction()
+      return vm.start(sha, task.keys, task.args, sliceMs)
     },
     resume: (sliceMs) => {
-      if (scripts.killed !== null) vm.kill(scripts.killed)
+      if (gate.killed !== null) vm.kill(gate.killed)
       return vm.resume(sliceMs)
     },
     finish: () => {
       if (refused !== null) return refused
-      engine.log.endTransaction()
+      if (abandoned) changes.log.abortTransaction()
+      else changes.log.endTransaction()
       output.reset()
       vm.finish(output, session.protocol)
       const bytes = Buffer.from(output.buffer.subarray(0, output.length))
       return (writer) => writer.constant(bytes)
+    },
+    abandon: () => {
+      abandoned = true
     },
     forget: (sha) => vm.forget(sha)
   }

@@ -1,15 +1,17 @@
 /**
- * What dispatch knows of scripts: the cache of their sources, and whether one is running. Pure.
+ * The cache of scripts' sources. Pure.
  *
- * The VM itself belongs to the actor's fiber alone (lua/ScriptActor.ts).
+ * Scripts that EVAL brought are evicted, the longest unused first; those of SCRIPT LOAD stay. A task that runs carries
+ * its text with it, so that nothing which happens to the cache meanwhile matters to it.
  */
 import { createHash } from "node:crypto"
+import type { ScriptCache } from "../engine/context.js"
+import type { Script } from "../engine/outcome.js"
 
-/** Scripts that EVAL brought are evicted beyond this many, the longest unused first; SCRIPT LOAD's stay. */
+/** Scripts of EVAL's beyond which one is evicted. */
 const EVAL_SCRIPTS_MAX = 500
 
-interface CachedScript {
-  readonly source: Buffer
+interface CachedScript extends Script {
   /** Came by SCRIPT LOAD. */
   loaded: boolean
 }
@@ -17,17 +19,10 @@ interface CachedScript {
 /** The SHA1 of a script's bytes, in hex. */
 export const scriptSha = (source: Uint8Array): string => createHash("sha1").update(source).digest("hex")
 
-export class ScriptState {
-  /** A script has been started and has not ended: other clients' commands wait. */
-  running = false
-  /** It runs for longer than busy-reply-threshold: other clients get BUSY. */
-  busy = false
-  /** It has written, so it cannot be killed. */
-  wrote = false
-  /** Asks the running script to end, with this as its error. */
-  killed: string | null = null
+export class Scripts implements ScriptCache {
   /** Called with the scripts that are gone, so that compiled forms go with them; null is all. */
   onForget: (sha: string | null) => void = () => {}
+  /** In order of use, for those of EVAL's. */
   private readonly cache = new Map<string, CachedScript>()
   private evalCount = 0
 
@@ -35,28 +30,34 @@ export class ScriptState {
     return this.cache.size
   }
 
-  /** Keeps a script; gives its SHA1. */
-  add(source: Uint8Array, loaded: boolean): string {
+  use(source: Uint8Array): Script {
     const sha = scriptSha(source)
-    const known = this.cache.get(sha)
-    if (known === undefined) {
-      this.cache.set(sha, { source: Buffer.from(source), loaded })
-      if (!loaded && ++this.evalCount > EVAL_SCRIPTS_MAX) this.evict()
-    } else if (loaded && !known.loaded) {
-      known.loaded = true
-      this.evalCount--
-    }
-    return sha
+    const known = this.find(sha)
+    if (known !== undefined) return known
+    const script = { sha, source: Buffer.from(source), loaded: false }
+    this.cache.set(sha, script)
+    if (++this.evalCount > EVAL_SCRIPTS_MAX) this.evict()
+    return script
   }
 
-  /** The source of a script, which counts as a use. */
-  source(sha: string): Buffer | undefined {
+  find(sha: string): Script | undefined {
     const script = this.cache.get(sha)
-    return script?.source
+    if (script !== undefined && !script.loaded) {
+      this.cache.delete(sha)
+      this.cache.set(sha, script)
+    }
+    return script
   }
 
   has(sha: string): boolean {
     return this.cache.has(sha)
+  }
+
+  /** Keeps a script that SCRIPT LOAD has brought and that was found to be Lua. */
+  load({ sha, source }: Script): void {
+    const known = this.cache.get(sha)
+    if (known !== undefined && !known.loaded) this.evalCount--
+    this.cache.set(sha, { sha, source, loaded: true })
   }
 
   /** Forgets a script: it was found to be no Lua. */
@@ -65,14 +66,6 @@ export class ScriptState {
     if (script === undefined) return
     this.cache.delete(sha)
     if (!script.loaded) this.evalCount--
-  }
-
-  /** Marks a use: the order of the map is the order of use. */
-  touch(sha: string): void {
-    const script = this.cache.get(sha)
-    if (script === undefined || script.loaded) return
-    this.cache.delete(sha)
-    this.cache.set(sha, script)
   }
 
   flush(): void {

@@ -6,7 +6,40 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { systemErrorText } from "../config/parse.js"
-import type { ServerHost } from "../engine/server.js"
+
+/** What the process takes of memory, in bytes. */
+export interface MemoryFigures {
+  readonly rssBytes: number
+  readonly heapUsedBytes: number
+  readonly systemBytes: number
+}
+
+/** Processor time that the process has used, in microseconds. */
+export interface CpuFigures {
+  readonly userMicroseconds: number
+  readonly systemMicroseconds: number
+}
+
+/** The machine as server commands see it. */
+export interface ServerHost {
+  readonly processId: number
+  readonly executable: string
+  /** As `uname -srm` names it. */
+  readonly operatingSystem: string
+  readonly nodeVersion: string
+  readonly memory: () => MemoryFigures
+  readonly cpu: () => CpuFigures
+  /** Unix time in microseconds, read at each call. */
+  readonly unixMicroseconds: () => number
+  /** Random lower-case hex digits. */
+  readonly randomHex: (digits: number) => string
+  readonly log: (severity: "notice" | "warning", message: string) => void
+  /**
+   * Puts another text (latin1) in a file's place, by a rename, so that a crash leaves one or the other. `change` is
+   * given what the file has, "" where it is not there. Gives null, or what went wrong in the words of strerror(3).
+   */
+  readonly replaceFile: (file: string, change: (text: string) => string) => string | null
+}
 
 /** As `uname -m` names the processors that Node names otherwise. */
 const MACHINES: Readonly<Record<string, string>> = {

@@ -150,11 +150,14 @@ const drain = (engine: Engine, clients: Clients): Effect.Effect<void> =>
     // a handful of milliseconds at most, unless a script runs or the disk is slow
     yield* waitFor(
       () =>
-        sessions.every((session) => !session.waiting || session.closed || session.lastCommand === SHUTDOWN),
+        sessions.every(
+          (session) =>
+            !session.waiting || session.closed || session.blocked !== null || session.lastCommand === SHUTDOWN
+        ),
       ANSWER_GRACE_MS
     )
     engine.flush()
-    yield* waitFor(() => engine.idle, ANSWER_GRACE_MS)
+    yield* waitFor(() => engine.outbox.idle, ANSWER_GRACE_MS)
     for (const session of sessions) if (!session.closed) session.transport.end()
     yield* waitFor(() => sessions.every((session) => session.closed), CLOSE_GRACE_MS)
     for (const session of [...clients.sessions]) session.transport.destroy()

@@ -34,6 +34,14 @@ export class Connection implements Transport {
     this.socket.destroy()
   }
 
+  cork(): void {
+    this.socket.cork()
+  }
+
+  uncork(): void {
+    this.socket.uncork()
+  }
+
   pause(): void {
     this.socket.pause()
   }

@@ -6,8 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { RequestEngine } from "../engine/RequestEngine.js"
 import { turn } from "../machine/EventLoop.js"
+import { RequestEngine } from "../RequestEngine.js"
 import { ServerConfig } from "../ServerConfig.js"
 
 /** Keys removed before others get their turn. */
@@ -24,10 +24,11 @@ export const layer: Layer.Layer<never, never, RequestEngine | ServerConfig> = La
     const { keyspace } = engine
     const slice = Effect.sync(() => {
       // a script sees one time; nothing else may change the data meanwhile
-      if (!engine.server.activeExpire || engine.scripts.running) return true
-      keyspace.setTime(engine.hooks.now())
+      if (!engine.server.activeExpire || engine.gate.running || engine.loading) return true
+      engine.refreshTime()
       const done = keyspace.expireDue(SLICE_KEYS)
-      if (engine.log.length > 0) engine.hooks.onFlushDue()
+      engine.afterCommand()
+      if (engine.changes.log.hasPending) engine.requestFlush()
       return done
     })
     const cycle = Effect.gen(function* () {

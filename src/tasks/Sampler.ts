@@ -4,8 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Aof from "../aof/Aof.js"
-import { RequestEngine } from "../engine/RequestEngine.js"
+import { RequestEngine } from "../RequestEngine.js"
 
 const INTERVAL_MS = 100
 /** Samples that a rate is averaged over. */
@@ -27,10 +26,9 @@ class Rate {
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<never, never, RequestEngine | Aof.Aof> = Layer.scopedDiscard(
+export const layer: Layer.Layer<never, never, RequestEngine> = Layer.scopedDiscard(
   Effect.gen(function* () {
     const { engine } = yield* RequestEngine
-    const aof = yield* Aof.Aof
     const { server, stats } = engine
     const commands = new Rate()
     const input = new Rate()
@@ -40,13 +38,6 @@ export const layer: Layer.Layer<never, never, RequestEngine | Aof.Aof> = Layer.s
       server.inputBytesPerSecond = input.sample(stats.netInputBytes)
       server.outputBytesPerSecond = output.sample(stats.netOutputBytes)
       server.notePeak(engine.keyspace.segments.usedBytes)
-      const status = aof.status()
-      server.aof.enabled = status.enabled
-      server.aof.lastWriteOk = status.lastWriteOk
-      server.aof.baseBytes = status.baseBytes
-      server.aof.currentBytes = status.currentBytes
-      server.aof.pendingFsyncs = status.pendingFsyncs
-      server.aof.bufferBytes = engine.log.length
     })
     yield* sample
     yield* Effect.forever(Effect.delay(sample, INTERVAL_MS)).pipe(

@@ -10,8 +10,8 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { Engine } from "../../src/engine/engine.js"
-import { RequestEngine } from "../../src/engine/RequestEngine.js"
 import { Kv, Server } from "../../src/index.js"
+import { RequestEngine } from "../../src/RequestEngine.js"
 import { Client, plain, type Reply } from "../support/client.mjs"
 import { temporaryDir, until } from "../support/server.mjs"
 import { type ScriptReply, scriptReplies } from "./redis7.js"
@@ -332,7 +332,7 @@ describe("a long script", () => {
     // shorter than the threshold: nobody is told BUSY
     const script = `redis.call('SET', 'a', '1') ${busyFor(35)} redis.call('SET', 'b', redis.call('GET', 'a')) return 'done'`
     const running = evaluate(script)
-    await until("the script runs", () => engine.scripts.running, 1000, 0)
+    await until("the script runs", () => engine.gate.running, 1000, 0)
     const replies = other.pipeline([
       ["MGET", "a", "b"],
       ["SET", "a", "2"],
@@ -370,7 +370,7 @@ describe("a long script", () => {
   it("makes others BUSY after busy-reply-threshold, until it ends", async () => {
     const other = await open()
     const running = evaluate(`${busyFor(250)} return 'done'`)
-    await until("the script runs", () => engine.scripts.running)
+    await until("the script runs", () => engine.gate.running)
     const startedAt = performance.now()
     // the answer comes when the threshold is over
     expect(plain(await other.send("GET", "k"))).toEqual({
@@ -391,7 +391,7 @@ describe("a long script", () => {
       error: "NOTBUSY No scripts in execution right now."
     })
     const running = evaluate("while true do end")
-    await until("others are told", () => engine.scripts.busy)
+    await until("others are told", () => engine.gate.busy)
     expect(plain(await other.send("SCRIPT", "KILL"))).toBe("OK")
     expect(plain(await running)).toEqual({
       error: `ERR Script killed by user with SCRIPT KILL... script: ${shaOf("while true do end")}, on @user_script:1.`
@@ -410,7 +410,7 @@ describe("a long script", () => {
       "pcall(redis.call, 'NOPE') while true do end"
     ]) {
       const running = evaluate(script)
-      await until("others are told", () => engine.scripts.busy, 5000)
+      await until("others are told", () => engine.gate.busy, 5000)
       expect(plain(await other.send("SCRIPT", "KILL"))).toBe("OK")
       expect(plain(await running)).toMatchObject({
         error: expect.stringMatching(/^ERR Script killed by user/)
@@ -422,7 +422,7 @@ describe("a long script", () => {
   it("is UNKILLABLE once it has written", async () => {
     const other = await open()
     const running = evaluate(`redis.call('SET', 'k', 'v') ${busyFor(200)} return 'done'`)
-    await until("others are told", () => engine.scripts.busy)
+    await until("others are told", () => engine.gate.busy)
     expect(plain(await other.send("SCRIPT", "KILL"))).toMatchObject({
       error: expect.stringMatching(/^UNKILLABLE Sorry the script already/)
     })
@@ -443,9 +443,9 @@ describe("a long script", () => {
     socket.write(
       "EVAL \"local t = os.clock() while os.clock() - t < 0.03 do end redis.call('SET', 'gone', '1')\" 0\r\n"
     )
-    await until("the script runs", () => engine.scripts.running, 1000, 0)
+    await until("the script runs", () => engine.gate.running, 1000, 0)
     await other.destroy()
-    await until("it has ended", () => !engine.scripts.running)
+    await until("it has ended", () => !engine.gate.running)
     expect(await send("GET", "gone")).toBe("1")
   })
 })
@@ -494,7 +494,7 @@ describe("what the AOF gets", () => {
     const other = await open()
     const commands = await appended(async () => {
       const running = evaluate(`redis.call('SET', 'a', '1') ${busyFor(30)} redis.call('SET', 'b', '1')`)
-      await until("the script runs", () => engine.scripts.running, 1000, 0)
+      await until("the script runs", () => engine.gate.running, 1000, 0)
       await Promise.all([other.send("SET", "c", "1"), Effect.runPromise(kv.set("d", "1")), running])
     })
     expect(commands.slice(0, 4)).toEqual(["MULTI", "SET a 1", "SET b 1", "EXEC"])

@@ -4,7 +4,10 @@
  * Time stands still until a test sets it; randomness comes from a seed; what is propagated can be read.
  */
 
-import { PropagationLog } from "../../src/changes/log.js"
+import { makeLoadTarget } from "../../src/aof/target.js"
+import { Changes } from "../../src/changes/changes.js"
+import { CommandLog } from "../../src/changes/commandLog.js"
+import { Propagation } from "../../src/changes/propagation.js"
 import { databaseCommands } from "../../src/commands/keys/databases.js"
 import { expireCommands } from "../../src/commands/keys/expire.js"
 import { genericCommands } from "../../src/commands/keys/generic.js"
@@ -13,12 +16,15 @@ import { stringRangeCommands } from "../../src/commands/strings/range.js"
 import { stringCommands } from "../../src/commands/strings/string.js"
 import { Settings } from "../../src/config/settings.js"
 import { Engine } from "../../src/engine/engine.js"
+import { ScriptGate } from "../../src/engine/gate.js"
 import type { CommandRecord } from "../../src/engine/record.js"
-import { type ServerHost, ServerState } from "../../src/engine/server.js"
+import { ServerState } from "../../src/engine/server.js"
 import { Session, type Transport } from "../../src/engine/session.js"
 import { CommandTable } from "../../src/engine/table.js"
-import { ScriptState } from "../../src/lua/scripts.js"
-import { byteSource, encodeCommand } from "../../src/resp/batch.js"
+import { Scripts } from "../../src/lua/scripts.js"
+import type { ServerHost } from "../../src/machine/host.js"
+import { byteSource, CommandBatch, encodeCommand } from "../../src/resp/batch.js"
+import { RequestDecoder } from "../../src/resp/decoder.js"
 import { Keyspace } from "../../src/store/database.js"
 import { makeHashKey } from "../../src/store/hash.js"
 
@@ -119,6 +125,8 @@ export interface TestEngine {
   readonly bulk: (...args: ReadonlyArray<Argument>) => string | null
   /** The number of an integer reply. */
   readonly integer: (...args: ReadonlyArray<Argument>) => number
+  /** Executes a command as the loader of a file does; its error, or null. */
+  readonly load: (...args: ReadonlyArray<Argument>) => string | null
   /** What SELECT does. */
   readonly select: (database: number) => void
   /** What was propagated since the last call, without the SELECT of database 0. */
@@ -141,23 +149,35 @@ export const makeEngine = (
     },
     end: () => {},
     destroy: () => {},
+    cork: () => {},
+    uncork: () => {},
     pause: () => {},
     resume: () => {},
     congested: false
   }
-  const log = new PropagationLog()
+  const log = new CommandLog()
   log.enabled = true
   const server = new ServerState(Settings.make(), host(random), START_MS)
-  const engine = new Engine(keyspace, table(options.commands ?? []), new ScriptState(), server, log, {
-    now: () => self.now,
-    onWait: () => {},
-    onFlushDue: () => {},
-    onDefect: (command, cause) => {
-      throw new Error(`'${command}' failed`, { cause })
+  const engine = new Engine({
+    keyspace,
+    table: table(options.commands ?? []),
+    scripts: new Scripts(),
+    gate: new ScriptGate(),
+    server,
+    changes: new Changes(log),
+    propagation: new Propagation(log),
+    hooks: {
+      now: () => self.now,
+      onWait: () => {},
+      onFlushDue: () => {},
+      onDefect: (command, cause) => {
+        throw new Error(`'${command}' failed`, { cause })
+      }
     }
   })
   const session = new Session(1, keyspace.databases[0]!, true, START_MS, "test:1", "test:2", transport)
   engine.sessions.set(1, session)
+  const target = makeLoadTarget(engine)
   const feed = (bytes: Buffer): string => {
     sent = []
     // in a buffer of its own, and not at its start: as a socket's reads are
@@ -189,6 +209,12 @@ export const makeEngine = (
       const reply = call(...args)
       if (!reply.startsWith(":")) throw new Error(`no integer reply: ${reply}`)
       return Number(reply.slice(1))
+    },
+    load: (...args) => {
+      const bytes = encode(args)
+      const batch = new CommandBatch()
+      new RequestDecoder().decode(byteSource(bytes), 0, bytes.length, batch, session)
+      return target.execute(batch, 0)
     },
     select: (database) => {
       session.database = keyspace.databases[database]!

@@ -4,15 +4,19 @@
  * Replies are taken apart: simple strings, errors ("-…"), bulk strings, numbers, arrays; maps are Maps, sets Sets.
  */
 
-import { PropagationLog } from "../../src/changes/log.js"
+import { Changes } from "../../src/changes/changes.js"
+import { CommandLog } from "../../src/changes/commandLog.js"
+import { Propagation } from "../../src/changes/propagation.js"
 import { commandRecords } from "../../src/commands/index.js"
 import { Settings } from "../../src/config/settings.js"
 import { Engine } from "../../src/engine/engine.js"
+import { ScriptGate } from "../../src/engine/gate.js"
 import type { Wait } from "../../src/engine/outcome.js"
-import { type ServerHost, ServerState } from "../../src/engine/server.js"
+import { ServerState } from "../../src/engine/server.js"
 import { Session } from "../../src/engine/session.js"
 import { CommandTable } from "../../src/engine/table.js"
-import { ScriptState } from "../../src/lua/scripts.js"
+import { Scripts } from "../../src/lua/scripts.js"
+import type { ServerHost } from "../../src/machine/host.js"
 import { byteSource, encodeCommand } from "../../src/resp/batch.js"
 import { makeKeyspace, START_MS, seeded } from "./engine.js"
 
@@ -99,6 +103,7 @@ export interface TestClient {
 
 export interface ServerEngine extends TestClient {
   readonly engine: Engine
+  readonly scripts: Scripts
   readonly settings: Settings
   readonly connect: (address?: string) => TestClient
   /** What commands have asked to wait for. */
@@ -146,13 +151,17 @@ export const makeServerEngine = (directives: Readonly<Record<string, string>> = 
       return null
     }
   }
-  const engine = new Engine(
+  const log = new CommandLog()
+  const scripts = new Scripts()
+  const engine = new Engine({
     keyspace,
-    new CommandTable(commandRecords),
-    new ScriptState(),
-    new ServerState(settings, host, START_MS),
-    new PropagationLog(),
-    {
+    table: new CommandTable(commandRecords),
+    scripts,
+    gate: new ScriptGate(),
+    server: new ServerState(settings, host, START_MS),
+    changes: new Changes(log),
+    propagation: new Propagation(log),
+    hooks: {
       now: () => clock.now,
       onWait: (_session, wait) => waits.push(wait),
       onFlushDue: () => {},
@@ -160,7 +169,7 @@ export const makeServerEngine = (directives: Readonly<Record<string, string>> = 
         throw new Error(`'${command}' failed`, { cause })
       }
     }
-  )
+  })
   const connect = (address = "127.0.0.1:50000"): TestClient => {
     let sent: Array<Buffer> = []
     const session = new Session(
@@ -181,6 +190,8 @@ export const makeServerEngine = (directives: Readonly<Record<string, string>> = 
         destroy: () => {
           client.destroyed = true
         },
+        cork: () => {},
+        uncork: () => {},
         pause: () => {},
         resume: () => {},
         congested: false
@@ -207,6 +218,7 @@ export const makeServerEngine = (directives: Readonly<Record<string, string>> = 
   }
   return Object.assign(connect(), {
     engine,
+    scripts,
     settings,
     connect,
     waits,

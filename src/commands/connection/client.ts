@@ -106,7 +106,7 @@ const failType = (c: Invocation, index: number): undefined =>
   c.failText(`ERR Unknown client type '${c.text(index)}'`)
 
 const list = (c: Invocation): void => {
-  const { sessions } = c.engine
+  const { sessions } = c.context
   let text = ""
   if (c.argc === 4 && c.isWord(2, "TYPE")) {
     const type = TYPES[c.text(3).toLowerCase()]
@@ -188,7 +188,7 @@ const kill = (c: Invocation): void => {
   const filter: KillFilter | undefined = old ? { address: c.text(2), skipMe: false } : parseKill(c)
   if (filter === undefined) return
   let killed = 0
-  for (const session of [...c.engine.sessions.values()]) {
+  for (const session of [...c.context.sessions.values()]) {
     if (!isMeant(session, filter, c)) continue
     killed++
     // one's own connection closes once the reply is sent

@@ -22,7 +22,7 @@ const echo = (c: Invocation): void => c.reply.bulk(c.bytes, c.start(1), c.length
 const useDatabase = (c: Invocation, index: number): void => {
   c.session.database = c.keyspace.databases[index]!
   // what the batch has prefetched are records of the database before
-  c.engine.prefetch.structure = -1
+  c.context.forgetPrefetch()
 }
 
 const select = (c: Invocation): void => {
@@ -40,7 +40,7 @@ const digest = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes)
 
 /** Whether a name and a password are right; the time it takes says nothing of the password. */
 const isRightPassword = (c: Invocation, user: string, password: Uint8Array): boolean => {
-  const { requirepass } = c.engine.server.settings
+  const { requirepass } = c.context.server.settings
   const same = timingSafeEqual(digest(Buffer.from(requirepass, "latin1")), digest(password))
   return (same || requirepass === "") && user === "default"
 }
@@ -50,7 +50,7 @@ const auth = (c: Invocation): void => {
     c.fail(Errors.SYNTAX)
     return
   }
-  if (c.argc === 2 && c.engine.server.settings.requirepass === "") {
+  if (c.argc === 2 && c.context.server.settings.requirepass === "") {
     c.fail(Errors.NO_PASSWORD_SET)
     return
   }
@@ -138,7 +138,7 @@ const reset = (c: Invocation): void => {
   session.name = ""
   session.replies = "on"
   session.noEvict = session.noTouch = false
-  session.authenticated = c.engine.server.settings.requirepass === ""
+  session.authenticated = c.context.server.settings.requirepass === ""
   c.reply.simple("RESET")
 }
 

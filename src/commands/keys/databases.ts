@@ -4,6 +4,7 @@
  * A SCAN cursor is shard * 2^32 + position, in order of the keys' hashes. A key's place never changes while it exists,
  * whatever is inserted or removed meanwhile, so that one that exists during a whole iteration is met exactly once.
  */
+import { ALL_DATABASES } from "../../changes/changes.js"
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import type { CommandRecord } from "../../engine/record.js"
@@ -173,7 +174,8 @@ const swapdb = (c: Invocation): void => {
     return
   }
   c.keyspace.swap(a, b)
-  c.changed()
+  c.context.changes.swapped(first, second)
+  c.received()
   c.reply.ok()
 }
 
@@ -185,9 +187,11 @@ const flush =
       c.fail(Errors.SYNTAX)
       return
     }
-    if (all) for (const database of c.keyspace.databases) c.keyspace.flush(database)
-    else c.keyspace.flush(c.database)
-    c.changed()
+    const { changes } = c.context
+    if (all) for (const database of c.keyspace.databases) changes.count += c.keyspace.flush(database)
+    else changes.count += c.keyspace.flush(c.database)
+    changes.flushed(all ? ALL_DATABASES : c.database.index)
+    c.received()
     c.reply.ok()
   }
 

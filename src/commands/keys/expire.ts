@@ -1,6 +1,7 @@
 /**
  * Deadlines of keys: EXPIRE and its kin, TTL and its kin, PERSIST. Pure.
  */
+import * as Events from "../../changes/events.js"
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt } from "../../engine/record.js"
@@ -57,14 +58,14 @@ const expireBy =
       c.reply.integer(0)
       return
     }
-    if (deadline <= c.now && !c.engine.loading) {
+    if (deadline <= c.now && !c.loads) {
       c.keyspace.shard(c.database, hash).remove(ref)
-      propagateOnKey(c, "DEL")
+      propagateOnKey(c, Events.DEL, "DEL")
     } else {
       // a loaded file decides by its own DEL what has expired, not the clock; one before 1970 is as good as in 1970
       const kept = typeof deadline === "number" ? Math.max(0, deadline) : deadline > 0n ? deadline : 0
       c.keyspace.setDeadline(c.database, hash, ref, kept)
-      if (form === PXAT && c.argc === 3) c.changed()
+      if (form === PXAT && c.argc === 3) c.changed(Events.EXPIRE, 1)
       else propagateDeadline(c, deadline)
     }
     c.reply.integer(1)
@@ -104,7 +105,7 @@ const persist = (c: Invocation): void => {
     return
   }
   c.keyspace.setDeadline(c.database, hash, ref, NO_DEADLINE)
-  c.changed()
+  c.changed(Events.PERSIST, 1)
   c.reply.integer(1)
 }
 

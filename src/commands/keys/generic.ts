@@ -2,6 +2,7 @@
  * Commands on keys whatever they hold: DEL, EXISTS, RENAME, COPY, OBJECT and the like. Pure. (databases.ts: commands
  * on whole databases.) A value that is inline in its record is copied as it is: type, encoding, bytes.
  */
+import * as Events from "../../changes/events.js"
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt, keysFrom } from "../../engine/record.js"
@@ -25,14 +26,19 @@ const del = (c: Invocation): void => {
   const { keyspace } = c
   let removed = 0
   if (c.argc === 2) {
-    if (keyspace.remove(c.database, c.hash(1), c.view, c.start(1), c.length(1))) removed = 1
+    if (keyspace.remove(c.database, c.hash(1), c.view, c.start(1), c.length(1))) {
+      removed = 1
+      c.touched(Events.DEL, 1)
+    }
   } else {
     const hashes = c.loadKeys(1, 1)
     for (let i = 1; i < c.argc; i++) {
-      if (keyspace.remove(c.database, hashes[i - 1]!, c.view, c.start(i), c.length(i))) removed++
+      if (!keyspace.remove(c.database, hashes[i - 1]!, c.view, c.start(i), c.length(i))) continue
+      removed++
+      c.touched(Events.DEL, i)
     }
   }
-  if (removed > 0) c.changed()
+  if (removed > 0) c.received()
   c.reply.integer(removed)
 }
 
@@ -109,7 +115,8 @@ const renameTo =
     }
     copyRecord(c, ref, c.database, 2, target)
     c.keyspace.shard(c.database, hash).remove(ref)
-    c.changed()
+    c.touched(Events.RENAME_FROM, 1)
+    c.changed(Events.RENAME_TO, 2)
     if (onlyNew) c.reply.integer(1)
     else c.reply.ok()
   }
@@ -151,7 +158,8 @@ const copy = (c: Invocation): void => {
     return
   }
   copyRecord(c, ref, target, 2, hash)
-  c.changed()
+  c.touchedIn(target, Events.COPY_TO, 2)
+  c.received()
   c.reply.integer(1)
 }
 
@@ -170,7 +178,8 @@ const move = (c: Invocation): void => {
   }
   copyRecord(c, ref, target, 1, hash)
   c.keyspace.shard(c.database, hash).remove(ref)
-  c.changed()
+  c.changed(Events.MOVE_FROM, 1)
+  c.touchedIn(target, Events.MOVE_TO, 1)
   c.reply.integer(1)
 }
 

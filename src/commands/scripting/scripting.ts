@@ -3,8 +3,9 @@
  */
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
-import type { LoadScript, Outcome, RunScript } from "../../engine/outcome.js"
+import type { LoadScript, Outcome, RunScript, Script } from "../../engine/outcome.js"
 import { type CommandFlag, type CommandRecord, keysCounted } from "../../engine/record.js"
+import { scriptSha } from "../../lua/scripts.js"
 import { helpRecord } from "../help.js"
 
 const SHA_CHARACTERS = 40
@@ -30,11 +31,11 @@ const copies = (c: Invocation, from: number, end: number): Array<Buffer> => {
   return copied
 }
 
-const run = (c: Invocation, sha: string, keys: number, readOnly: boolean): RunScript => {
+const run = (c: Invocation, script: Script, keys: number, readOnly: boolean): RunScript => {
   const firstArgument = KEY_COUNT + 1 + keys
   return {
     _tag: "RunScript",
-    sha,
+    script,
     keys: copies(c, KEY_COUNT + 1, firstArgument),
     args: copies(c, firstArgument, c.argc),
     readOnly
@@ -46,10 +47,7 @@ const evaluate =
   (c: Invocation): Outcome => {
     const keys = keyCount(c)
     if (keys === undefined) return undefined
-    const { scripts } = c.engine
-    const sha = scripts.add(c.argument(1), false)
-    scripts.touch(sha)
-    return run(c, sha, keys, readOnly)
+    return run(c, c.context.scripts.use(c.argument(1)), keys, readOnly)
   }
 
 const evaluateSha =
@@ -58,22 +56,19 @@ const evaluateSha =
     if (c.length(1) !== SHA_CHARACTERS) return c.fail(Errors.NO_SCRIPT)
     const keys = keyCount(c)
     if (keys === undefined) return undefined
-    const { scripts } = c.engine
-    const sha = c.text(1).toLowerCase()
-    if (!scripts.has(sha)) return c.fail(Errors.NO_SCRIPT)
-    scripts.touch(sha)
-    return run(c, sha, keys, readOnly)
+    const script = c.context.scripts.find(c.text(1).toLowerCase())
+    return script === undefined ? c.fail(Errors.NO_SCRIPT) : run(c, script, keys, readOnly)
   }
 
 /** The actor compiles it before it is kept. */
-const load = (c: Invocation): LoadScript => ({
-  _tag: "LoadScript",
-  source: Buffer.from(c.argument(2))
-})
+const load = (c: Invocation): LoadScript => {
+  const source = Buffer.from(c.argument(2))
+  return { _tag: "LoadScript", script: { sha: scriptSha(source), source } }
+}
 
 const exists = (c: Invocation): void => {
   c.reply.array(c.argc - 2)
-  for (let i = 2; i < c.argc; i++) c.reply.integer(c.engine.scripts.has(c.text(i).toLowerCase()) ? 1 : 0)
+  for (let i = 2; i < c.argc; i++) c.reply.integer(c.context.scripts.has(c.text(i).toLowerCase()) ? 1 : 0)
 }
 
 const flush = (c: Invocation): void => {
@@ -81,16 +76,16 @@ const flush = (c: Invocation): void => {
     c.fail(Errors.SCRIPT_FLUSH_OPTION)
     return
   }
-  c.engine.scripts.flush()
+  c.context.scripts.flush()
   c.reply.ok()
 }
 
 const kill = (c: Invocation): void => {
-  const { scripts } = c.engine
-  if (!scripts.running) c.fail(Errors.NOT_BUSY)
-  else if (scripts.wrote) c.fail(Errors.UNKILLABLE)
+  const { gate } = c.context
+  if (!gate.running) c.fail(Errors.NOT_BUSY)
+  else if (gate.wrote) c.fail(Errors.UNKILLABLE)
   else {
-    scripts.killed = KILLED
+    gate.killed = KILLED
     c.reply.ok()
   }
 }

@@ -171,7 +171,7 @@ const docs =
 /** The command of a name such as `get` or `config|set`, whatever the case. */
 const named = (c: Invocation, name: string): Command | undefined => {
   const [first, second, ...more] = name.toLowerCase().split("|")
-  const command = c.engine.table.byName(first!)
+  const command = c.context.table.byName(first!)
   if (second === undefined) return command
   return more.length > 0 ? undefined : command?.subcommands?.get(second)
 }
@@ -183,12 +183,12 @@ const bare = (c: Invocation): void => {
 }
 
 const writeAll = (c: Invocation): void => {
-  const { all } = c.engine.table
+  const { all } = c.context.table
   c.reply.array(all.length)
   for (const command of all) writeInfo(c.reply, command)
 }
 
-const count = (c: Invocation): void => c.reply.integer(c.engine.table.all.length)
+const count = (c: Invocation): void => c.reply.integer(c.context.table.all.length)
 
 const info = (c: Invocation): void => {
   if (c.argc === 2) {
@@ -205,7 +205,7 @@ const documentation = (c: Invocation): void => {
     const command = named(c, c.text(i))
     if (command !== undefined) found.push(command)
   }
-  const wanted = c.argc === 2 ? c.engine.table.all : found
+  const wanted = c.argc === 2 ? c.context.table.all : found
   writeMap(
     c.reply,
     wanted.map((command) => [command.fullName, docs(command)])
@@ -230,14 +230,14 @@ const listFilter = (c: Invocation): ((command: Command) => boolean) | undefined 
 const list = (c: Invocation): void => {
   const filter = listFilter(c)
   if (filter === undefined) return
-  const found = c.engine.table.all.flatMap((command) => [command, ...subcommandsOf(command)]).filter(filter)
+  const found = c.context.table.all.flatMap((command) => [command, ...subcommandsOf(command)]).filter(filter)
   c.reply.array(found.length)
   for (const { fullName } of found) c.reply.bulkText(fullName)
 }
 
 /** The keys of the call in the arguments from 2 on, handed to `write` one by one. */
 const keysOfCall = (c: Invocation, write: (argument: number, flags: ReadonlyArray<string>) => void): void => {
-  const command = c.engine.table.byName(c.text(2).toLowerCase())
+  const command = c.context.table.byName(c.text(2).toLowerCase())
   const record: CommandRecord | undefined =
     command?.subcommands === undefined || c.argc < 4
       ? command?.record

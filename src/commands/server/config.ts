@@ -18,7 +18,7 @@ const bulkBytes = (c: Invocation, text: string): void => {
 const get = (c: Invocation): void => {
   const patterns: Array<string> = []
   for (let i = 2; i < c.argc; i++) patterns.push(c.text(i))
-  const found = c.engine.server.settings.get(patterns)
+  const found = c.context.server.settings.get(patterns)
   c.reply.map(found.length)
   for (const [name, value] of found) {
     bulkBytes(c, name)
@@ -28,13 +28,13 @@ const get = (c: Invocation): void => {
 
 const set = (c: Invocation): Outcome => {
   if ((c.argc & 1) === 1) return c.fail(Errors.SYNTAX)
-  const { settings } = c.engine.server
+  const { settings } = c.context.server
   const { appendonly } = settings
   const pairs: Array<readonly [string, string]> = []
   for (let i = 2; i < c.argc; i += 2) pairs.push([c.text(i), c.text(i + 1)])
   const problem = settings.set(pairs, {
     local: isLocal(c.session),
-    loading: c.engine.loading
+    loading: c.context.loading
   })
   if (problem !== null) return c.failText(problem)
   // an AOF that begins has its base written first: the client waits for it, others do not
@@ -54,20 +54,20 @@ const resetCommand = (command: Command): void => {
 }
 
 const resetstat = (c: Invocation): void => {
-  const { engine, keyspace } = c
-  const { server, stats } = engine
+  const { context, keyspace } = c
+  const { server, stats } = context
   stats.commands = stats.connections = stats.rejectedConnections = 0
   stats.netInputBytes = stats.netOutputBytes = stats.errorReplies = 0
   keyspace.stats.hits = keyspace.stats.misses = keyspace.stats.expired = 0
   server.errors.clear()
   server.aof.delayedFsyncs = 0
   server.peakBytes = keyspace.segments.usedBytes
-  engine.table.all.forEach(resetCommand)
+  context.table.all.forEach(resetCommand)
   c.reply.ok()
 }
 
 const rewrite = (c: Invocation): void => {
-  const { host, settings } = c.engine.server
+  const { host, settings } = c.context.server
   if (settings.configFile === "") {
     c.fail(Errors.NO_CONFIG_FILE)
     return

@@ -32,20 +32,20 @@ const sleep = (c: Invocation): Outcome => {
 }
 
 const setActiveExpire = (c: Invocation): void => {
-  c.engine.server.activeExpire = Math.trunc(looseNumber(c, 2)) !== 0
+  c.context.server.activeExpire = Math.trunc(looseNumber(c, 2)) !== 0
   c.reply.ok()
 }
 
 const error = (c: Invocation): void => c.reply.error(c.text(2))
 
 const log = (c: Invocation): void => {
-  c.engine.server.host.log("warning", `DEBUG LOG: ${c.argument(2).toString("utf8")}`)
+  c.context.server.host.log("warning", `DEBUG LOG: ${c.argument(2).toString("utf8")}`)
   c.reply.ok()
 }
 
 /** Loads the AOF again, where there is one. */
 const reloadAof = (c: Invocation): Outcome =>
-  c.engine.server.settings.appendonly
+  c.context.server.settings.appendonly
     ? { _tag: "Later", request: { _tag: "ReloadAof" } }
     : c.fail(Errors.NOTHING_TO_RELOAD)
 
@@ -59,7 +59,7 @@ const reload = (c: Invocation): Outcome => {
 }
 
 const changeReplicationId = (c: Invocation): void => {
-  const { server } = c.engine
+  const { server } = c.context
   server.host.log("warning", "Changing replication IDs after receiving DEBUG change-repl-id")
   server.replicationId = server.host.randomHex(40)
   c.reply.ok()
@@ -273,7 +273,7 @@ const SUBCOMMANDS: ReadonlyMap<string, Subcommand> = new Map(
 )
 
 const handler = (c: Invocation): Outcome => {
-  const allowed = c.engine.server.settings.enableDebugCommand
+  const allowed = c.context.server.settings.enableDebugCommand
   if (allowed !== "yes" && !(allowed === "local" && isLocal(c.session)))
     return c.fail(Errors.DEBUG_NOT_ALLOWED)
   const subcommand = SUBCOMMANDS.get(c.text(1).toLowerCase())

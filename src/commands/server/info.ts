@@ -5,7 +5,7 @@
  * makes no use of it, for tools fail on fields that are missing.
  */
 import { redisVersion, version } from "../../config/version.js"
-import type { Engine } from "../../engine/engine.js"
+import type { CommandContext } from "../../engine/context.js"
 import type { Invocation } from "../../engine/invocation.js"
 import type { CommandRecord } from "../../engine/record.js"
 import type { Command } from "../../engine/table.js"
@@ -36,7 +36,7 @@ const seconds = (microseconds: number): string => (microseconds / 1e6).toFixed(6
 const server = ({
   keyspace,
   server: { host, runId, settings, shutdownAt, startedAt, tcpPort }
-}: Engine): Fields => {
+}: CommandContext): Fields => {
   const uptimeSeconds = Math.max(0, Math.floor((keyspace.now - startedAt) / 1000))
   return [
     ["redis_version", redisVersion],
@@ -80,7 +80,7 @@ const server = ({
   ]
 }
 
-const clients = ({ server: { settings }, sessions }: Engine): Fields => {
+const clients = ({ server: { settings }, sessions }: CommandContext): Fields => {
   let blocked = 0
   let queryBytesMax = 0
   for (const session of sessions.values()) {
@@ -101,7 +101,7 @@ const clients = ({ server: { settings }, sessions }: Engine): Fields => {
   ]
 }
 
-const memory = ({ keyspace, log, scripts, server: state }: Engine): Fields => {
+const memory = ({ keyspace, changes, scripts, server: state }: CommandContext): Fields => {
   const { settings } = state
   const { heapUsedBytes, rssBytes, systemBytes } = state.host.memory()
   const used = keyspace.segments.usedBytes
@@ -156,7 +156,7 @@ const memory = ({ keyspace, log, scripts, server: state }: Engine): Fields => {
     ["mem_clients_slaves", 0],
     ["mem_clients_normal", 0],
     ["mem_cluster_links", 0],
-    ["mem_aof_buffer", log.length + state.aof.bufferBytes],
+    ["mem_aof_buffer", changes.log.length + state.aof.bufferBytes],
     ["mem_allocator", "v8-segments"],
     ["active_defrag_running", 0],
     ["lazyfree_pending_objects", 0],
@@ -164,7 +164,7 @@ const memory = ({ keyspace, log, scripts, server: state }: Engine): Fields => {
   ]
 }
 
-const persistence = ({ keyspace, loading, log, server: state }: Engine): Fields => {
+const persistence = ({ keyspace, loading, changes, server: state }: CommandContext): Fields => {
   const { aof } = state
   const fields: Array<readonly [string, string | number]> = [
     ["loading", bit(loading)],
@@ -175,7 +175,7 @@ const persistence = ({ keyspace, loading, log, server: state }: Engine): Fields 
     ["current_fork_perc", "0.00"],
     ["current_save_keys_processed", 0],
     ["current_save_keys_total", 0],
-    ["rdb_changes_since_last_save", log.changes - state.changesAtLastSave],
+    ["rdb_changes_since_last_save", changes.count - state.changesAtLastSave],
     ["rdb_bgsave_in_progress", 0],
     ["rdb_last_save_time", state.lastSaveAt],
     ["rdb_last_bgsave_status", "ok"],
@@ -203,7 +203,7 @@ const persistence = ({ keyspace, loading, log, server: state }: Engine): Fields 
       ["aof_current_size", aof.currentBytes],
       ["aof_base_size", aof.baseBytes],
       ["aof_pending_rewrite", 0],
-      ["aof_buffer_length", log.length + aof.bufferBytes],
+      ["aof_buffer_length", changes.log.length + aof.bufferBytes],
       ["aof_pending_bio_fsync", aof.pendingFsyncs],
       ["aof_delayed_fsync", aof.delayedFsyncs]
     )
@@ -224,7 +224,7 @@ const persistence = ({ keyspace, loading, log, server: state }: Engine): Fields 
   return fields
 }
 
-const stats = ({ keyspace, server: state, stats: counted }: Engine): Fields => [
+const stats = ({ keyspace, server: state, stats: counted }: CommandContext): Fields => [
   ["total_connections_received", counted.connections],
   ["total_commands_processed", counted.commands],
   ["instantaneous_ops_per_sec", Math.round(state.opsPerSecond)],
@@ -281,7 +281,7 @@ const stats = ({ keyspace, server: state, stats: counted }: Engine): Fields => [
   ["acl_access_denied_channel", 0]
 ]
 
-const replication = ({ server: { replicationId, settings } }: Engine): Fields => [
+const replication = ({ server: { replicationId, settings } }: CommandContext): Fields => [
   ["role", "master"],
   ["connected_slaves", 0],
   ["master_failover_state", "no-failover"],
@@ -295,7 +295,7 @@ const replication = ({ server: { replicationId, settings } }: Engine): Fields =>
   ["repl_backlog_histlen", 0]
 ]
 
-const cpu = ({ server: { host } }: Engine): Fields => {
+const cpu = ({ server: { host } }: CommandContext): Fields => {
   const { systemMicroseconds, userMicroseconds } = host.cpu()
   return [
     ["used_cpu_sys", seconds(systemMicroseconds)],
@@ -307,7 +307,7 @@ const cpu = ({ server: { host } }: Engine): Fields => {
   ]
 }
 
-const commandstats = ({ table }: Engine): Fields => {
+const commandstats = ({ table }: CommandContext): Fields => {
   const fields: Array<readonly [string, string]> = []
   const add = (command: Command): void => {
     const { calls, failed, fullName, microseconds, rejected, subcommands } = command
@@ -324,12 +324,12 @@ const commandstats = ({ table }: Engine): Fields => {
   return fields
 }
 
-const errorstats = ({ server: { errors } }: Engine): Fields =>
+const errorstats = ({ server: { errors } }: CommandContext): Fields =>
   [...errors]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([word, count]) => [`errorstat_${word.replace(/[#:\n\r]/g, "_")}`, `count=${count}`])
 
-const keyspaceSizes = ({ keyspace }: Engine): Fields => {
+const keyspaceSizes = ({ keyspace }: CommandContext): Fields => {
   const fields: Array<readonly [string, string]> = []
   for (const database of keyspace.databases) {
     const keys = keyspace.size(database)
@@ -343,7 +343,7 @@ interface Section {
   readonly title: string
   /** Shown where INFO is asked for nothing in particular. */
   readonly isDefault: boolean
-  readonly fields: (engine: Engine) => Fields
+  readonly fields: (engine: CommandContext) => Fields
 }
 
 const none = (): Fields => []
@@ -376,7 +376,7 @@ const SECTIONS: ReadonlyMap<string, Section> = new Map(
 )
 
 /** The text of the sections that are named; nothing named is the default ones. */
-export const infoText = (engine: Engine, names: ReadonlyArray<string>): string => {
+export const infoText = (engine: CommandContext, names: ReadonlyArray<string>): string => {
   const wanted = new Set(names.length === 0 ? ["default"] : names.map((name) => name.toLowerCase()))
   const all = wanted.has("all") || wanted.has("everything")
   const parts: Array<string> = []
@@ -391,7 +391,7 @@ export const infoText = (engine: Engine, names: ReadonlyArray<string>): string =
 const handler = (c: Invocation): void => {
   const names: Array<string> = []
   for (let i = 1; i < c.argc; i++) names.push(c.text(i))
-  c.reply.verbatim("txt", infoText(c.engine, names))
+  c.reply.verbatim("txt", infoText(c.context, names))
 }
 
 export const info: CommandRecord = {

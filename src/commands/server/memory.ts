@@ -76,10 +76,10 @@ const usage = (c: Invocation): void => {
 type Figure = readonly [name: string, value: number, isRatio?: true]
 
 const stats = (c: Invocation): void => {
-  const { engine, keyspace, reply } = c
+  const { context, keyspace, reply } = c
   const used = keyspace.segments.usedBytes
-  const { rssBytes } = engine.server.host.memory()
-  const peak = engine.server.notePeak(used)
+  const { rssBytes } = context.server.host.memory()
+  const peak = context.server.notePeak(used)
   const databases = keyspace.databases.filter((database) => keyspace.size(database) > 0)
   const keys = databases.reduce((sum, database) => sum + keyspace.size(database), 0)
   const rss = used === 0 ? 0 : rssBytes / used
@@ -91,7 +91,7 @@ const stats = (c: Invocation): void => {
     ["clients.slaves", 0],
     ["clients.normal", 0],
     ["cluster.links", 0],
-    ["aof.buffer", engine.log.length],
+    ["aof.buffer", context.changes.log.length],
     ["lua.caches", 0],
     ["functions.caches", 0]
   ]

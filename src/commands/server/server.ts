@@ -16,7 +16,7 @@ import { memory } from "./memory.js"
 const SECOND_MICROSECONDS = 1_000_000
 
 const time = (c: Invocation): void => {
-  const now = c.engine.server.host.unixMicroseconds()
+  const now = c.context.server.host.unixMicroseconds()
   c.reply.array(2)
   c.reply.bulkInteger(Math.floor(now / SECOND_MICROSECONDS))
   c.reply.bulkInteger(now % SECOND_MICROSECONDS)
@@ -50,12 +50,12 @@ const shutdown = (c: Invocation): Outcome => {
   }
   if (both || (abort && (save !== undefined || now || force))) return c.fail(Errors.SYNTAX)
   if (abort) {
-    if (!c.engine.server.abortShutdown()) return c.fail(Errors.NO_ACTIVE_SHUTDOWN)
+    if (!c.context.server.abortShutdown()) return c.fail(Errors.NO_ACTIVE_SHUTDOWN)
     c.reply.ok()
     return undefined
   }
   // a script that runs too long may only be ended together with what it has written
-  if (save !== false && c.engine.scripts.busy) return c.fail(Errors.BUSY)
+  if (save !== false && c.context.gate.busy) return c.fail(Errors.BUSY)
   return { _tag: "Later", request: { _tag: "Shutdown", save, now, force } }
 }
 

@@ -1,6 +1,7 @@
 /**
  * The string commands that take values for numbers: INCR and its family. Pure.
  */
+import * as Events from "../../changes/events.js"
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt } from "../../engine/record.js"
@@ -24,7 +25,7 @@ const increment = (c: Invocation, by: Integer): void => {
   if (ref !== 0 && typeof by === "number") {
     const sum = addInPlace(c.keyspace, c.keyspace.shard(c.database, hash), ref, by)
     if (sum !== undefined) {
-      c.changed()
+      c.changed(Events.INCRBY, 1)
       c.reply.integer(sum)
       return
     }
@@ -56,7 +57,7 @@ const increment = (c: Invocation, by: Integer): void => {
     const deadline = ref === 0 ? NO_DEADLINE : c.keyspace.deadlineOf(ref)
     c.setInteger(1, hash, value, deadline, ref === 0 ? JUST_MISSED : ref)
   }
-  c.changed()
+  c.changed(Events.INCRBY, 1)
   c.reply.integer(value)
 }
 
@@ -101,7 +102,7 @@ const incrbyfloat = (c: Invocation): void => {
   const text = Buffer.from(formatLongDouble(sum), "latin1")
   const deadline = ref === 0 ? NO_DEADLINE : c.keyspace.deadlineOf(ref)
   c.setText(1, hash, text, deadline)
-  if (c.changedAs(4)) {
+  if (c.changedAs(Events.INCRBYFLOAT, 1, 4)) {
     // the sum, so that no other arithmetic can come to another one
     c.log.text("SET")
     c.logArgument(1)

@@ -1,6 +1,7 @@
 /**
  * Commands on parts of strings: APPEND, SETRANGE, GETRANGE, LCS. Pure. What was changed in place is "raw", as in Redis.
  */
+import * as Events from "../../changes/events.js"
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt, keysFrom } from "../../engine/record.js"
@@ -12,7 +13,7 @@ import { isString } from "./string.js"
 
 /** Whether a string may become this long; replies with an error where not. A loaded file was within its limits. */
 const fits = (c: Invocation, length: number): boolean => {
-  if (length <= c.session.bulkBytesMax || c.engine.loading) return true
+  if (length <= c.session.bulkBytesMax || c.loads) return true
   c.fail(Errors.STRING_TOO_LONG)
   return false
 }
@@ -40,7 +41,7 @@ const append = (c: Invocation): void => {
   const added = c.length(2)
   if (ref === 0) {
     c.setArgument(1, hash, 2, NO_DEADLINE, 0)
-    c.changed()
+    c.changed(Events.APPEND, 1)
     c.reply.integer(added)
     return
   }
@@ -48,7 +49,7 @@ const append = (c: Invocation): void => {
   const old = lengthOf(c.keyspace, ref)
   if (!fits(c, old + added)) return
   writeArgument(c, 2, makeRaw(c, hash, ref, old + added), old)
-  c.changed()
+  c.changed(Events.APPEND, 1)
   c.reply.integer(old + added)
 }
 
@@ -92,7 +93,7 @@ const setrange = (c: Invocation): void => {
     records.bytes(target).fill(0, start + old, start + offset)
   }
   writeArgument(c, 3, target, offset)
-  c.changed()
+  c.changed(Events.SETRANGE, 1)
   c.reply.integer(length)
 }
 

@@ -2,6 +2,8 @@
  * The string commands: GET, SET and what reads or writes whole values. Pure.
  * (stringNumber.ts: numbers in them; stringRange.ts: parts of them.)
  */
+import type { KeyEvent } from "../../changes/events.js"
+import * as Events from "../../changes/events.js"
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt, keysFrom } from "../../engine/record.js"
@@ -65,7 +67,7 @@ const set = (c: Invocation): void => {
   const hash = c.hash(1)
   if (c.argc === 3) {
     c.setArgument(1, hash, 2, NO_DEADLINE, c.known(1, hash))
-    c.changed()
+    c.changed(Events.SET, 1)
     c.reply.ok()
     return
   }
@@ -103,12 +105,13 @@ const propagateSet = (c: Invocation, deadline: Deadline): void => {
   if (options.form !== undefined) propagateSetAt(c, 2, deadline)
   else if (options.get) {
     const kept = Array.from({ length: c.argc }, (_, i) => i).filter((i) => i < 3 || !c.isWord(i, "GET"))
-    if (c.changedAs(kept.length)) for (const i of kept) c.logArgument(i)
-  } else c.changed()
+    if (c.changedAs(Events.SET, 1, kept.length)) for (const i of kept) c.logArgument(i)
+  } else c.changed(Events.SET, 1)
 }
 
 const propagateSetAt = (c: Invocation, value: number, deadline: Deadline): void => {
-  if (!c.changedAs(5)) return
+  c.touched(Events.SET, 1)
+  if (!c.changedAs(Events.EXPIRE, 1, 5)) return
   c.log.text("SET")
   c.logArgument(1)
   c.logArgument(value)
@@ -133,7 +136,7 @@ const setnx = (c: Invocation): void => {
     return
   }
   c.setArgument(1, hash, 2, NO_DEADLINE, 0)
-  c.changed()
+  c.changed(Events.SET, 1)
   c.reply.integer(1)
 }
 
@@ -144,15 +147,15 @@ const getset = (c: Invocation): void => {
   else if (!isString(c, ref)) return
   else writeBulk(c.keyspace, ref, c.reply)
   c.setArgument(1, hash, 2, NO_DEADLINE, ref)
-  if (!c.changedAs(3)) return
+  if (!c.changedAs(Events.SET, 1, 3)) return
   c.log.text("SET")
   c.logArgument(1)
   c.logArgument(2)
 }
 
-/** Propagates a command of a name and the first key. */
-export const propagateOnKey = (c: Invocation, name: string): void => {
-  if (!c.changedAs(2)) return
+/** The first key is changed, and a command of a name and that key is propagated. */
+export const propagateOnKey = (c: Invocation, event: KeyEvent, name: string): void => {
+  if (!c.changedAs(event, 1, 2)) return
   c.log.text(name)
   c.logArgument(1)
 }
@@ -167,7 +170,7 @@ const getdel = (c: Invocation): void => {
   if (!isString(c, ref)) return
   writeBulk(c.keyspace, ref, c.reply)
   c.keyspace.shard(c.database, hash).remove(ref)
-  propagateOnKey(c, "DEL")
+  propagateOnKey(c, Events.DEL, "DEL")
 }
 
 const getex = (c: Invocation): void => {
@@ -192,20 +195,20 @@ const getex = (c: Invocation): void => {
   if (options.form !== undefined) {
     if (deadline <= c.now) {
       c.keyspace.shard(c.database, hash).remove(ref)
-      propagateOnKey(c, "DEL")
+      propagateOnKey(c, Events.DEL, "DEL")
     } else {
       c.keyspace.setDeadline(c.database, hash, ref, deadline)
       propagateDeadline(c, deadline)
     }
   } else if (options.persist && c.keyspace.deadlineOf(ref) !== NO_DEADLINE) {
     c.keyspace.setDeadline(c.database, hash, ref, NO_DEADLINE)
-    propagateOnKey(c, "PERSIST")
+    propagateOnKey(c, Events.PERSIST, "PERSIST")
   }
 }
 
 /** Propagates a deadline of the first key, always absolute and in ms. */
 export const propagateDeadline = (c: Invocation, deadline: Deadline): void => {
-  if (!c.changedAs(3)) return
+  if (!c.changedAs(Events.EXPIRE, 1, 3)) return
   c.log.text("PEXPIREAT")
   c.logArgument(1)
   c.log.integer(deadline)
@@ -225,8 +228,9 @@ const mget = (c: Invocation): void => {
 const setPairs = (c: Invocation, hashes: Int32Array): void => {
   for (let i = 1, pair = 0; i < c.argc; i += 2, pair++) {
     c.setArgument(i, hashes[pair]!, i + 1, NO_DEADLINE, c.knownLoaded(pair, i))
+    c.touched(Events.SET, i)
   }
-  c.changed()
+  c.received()
 }
 
 const mset = (c: Invocation): void => {

@@ -1,7 +1,9 @@
 /**
  * The server and scripting commands, up to where the shell takes over. Without sockets or files.
  */
+
 import { describe, expect, it } from "@effect/vitest"
+import { scriptSha } from "../../../src/lua/scripts.js"
 import { makeServerEngine } from "../../support/serverEngine.js"
 
 const section = (text: unknown): ReadonlyMap<string, string> =>
@@ -283,7 +285,7 @@ describe("SHUTDOWN", () => {
 
   it("only NOSAVE goes on while a script runs for too long", () => {
     const { call, engine, waits } = makeServerEngine()
-    Object.assign(engine.scripts, { running: true, busy: true })
+    Object.assign(engine.gate, { running: true, busy: true })
     expect(call("SHUTDOWN")).toMatch(/^-BUSY /)
     call("SHUTDOWN", "NOSAVE")
     expect(waits).toHaveLength(1)
@@ -340,12 +342,13 @@ describe("scripting commands", () => {
 
   it("EVALSHA finds it by its SHA1 in any case; EVALSHA_RO runs it read-only", () => {
     const { connect, engine, waits } = makeServerEngine()
-    const sha = engine.scripts.add(Buffer.from("return 1"), false)
+    const script = engine.scripts.use(Buffer.from("return 1"))
+    const { sha } = script
     connect().call("EVALSHA", sha.toUpperCase(), "0")
     connect().call("EVALSHA_RO", sha, "0")
     expect(waits).toMatchObject([
-      { _tag: "RunScript", sha, readOnly: false },
-      { _tag: "RunScript", sha, readOnly: true }
+      { _tag: "RunScript", script, readOnly: false },
+      { _tag: "RunScript", script, readOnly: true }
     ])
   })
 
@@ -367,8 +370,10 @@ describe("scripting commands", () => {
   })
 
   it("SCRIPT EXISTS and FLUSH act on the cache", () => {
-    const { call, engine } = makeServerEngine()
-    const sha = engine.scripts.add(Buffer.from("return 1"), true)
+    const { call, scripts } = makeServerEngine()
+    const script = { sha: scriptSha(Buffer.from("return 1")), source: Buffer.from("return 1") }
+    scripts.load(script)
+    const { sha } = script
     expect(call("SCRIPT", "EXISTS", sha, none, sha.toUpperCase())).toEqual([1, 0, 1])
     expect(call("SCRIPT", "FLUSH", "later")).toBe("-ERR SCRIPT FLUSH only support SYNC|ASYNC option")
     expect(call("SCRIPT", "FLUSH", "ASYNC")).toBe("OK")
@@ -378,17 +383,18 @@ describe("scripting commands", () => {
   it("SCRIPT LOAD has the actor compile the script first", () => {
     const { call, waits } = makeServerEngine()
     expect(call("SCRIPT", "LOAD", "return 1")).toBeUndefined()
-    expect(waits).toEqual([{ _tag: "LoadScript", source: Buffer.from("return 1") }])
+    const source = Buffer.from("return 1")
+    expect(waits).toEqual([{ _tag: "LoadScript", script: { sha: scriptSha(source), source } }])
   })
 
   it("SCRIPT KILL ends a script that has written nothing", () => {
     const { call, engine } = makeServerEngine()
     expect(call("SCRIPT", "KILL")).toBe("-NOTBUSY No scripts in execution right now.")
-    Object.assign(engine.scripts, { running: true, busy: true, wrote: true })
+    Object.assign(engine.gate, { running: true, busy: true, wrote: true })
     expect(call("SCRIPT", "KILL")).toMatch(/^-UNKILLABLE /)
-    engine.scripts.wrote = false
+    engine.gate.wrote = false
     expect(call("SCRIPT", "KILL")).toBe("OK")
-    expect(engine.scripts.killed).toContain("Script killed by user with SCRIPT KILL...")
+    expect(engine.gate.killed).toContain("Script killed by user with SCRIPT KILL...")
   })
 
   it("SCRIPT DEBUG has only NO", () => {

@@ -1,10 +1,11 @@
 /**
- * The one way out for writes: what a command changed, as RESP commands, for the AOF (later also for replicas). Pure.
+ * What changed, in words: RESP commands in the order of execution, for the AOF (later also for replicas). Pure.
  *
- * A handler that changed something says so once: `received` where its bytes as they came have the same effect when
+ * A handler that changed something logs it once: `received` where its bytes as they came have the same effect when
  * they are run again, else `command` … with another form (an absolute deadline, a computed value). Nothing is copied
  * while nobody listens. Runs of received commands that lie side by side are copied in one go.
- * Invariant: [0, length) of `buffer` are whole commands, in the order of execution, SELECT where the database changes.
+ * Invariant: [0, length) of `buffer` are whole commands, SELECT where the database changes. A transaction that is open
+ * is not pending yet: it goes out whole, or not at all (`abortTransaction`).
  */
 import { copyBytes } from "../values/bytes.js"
 import { decimalLength, type Integer, writeDecimal } from "../values/integer.js"
@@ -13,12 +14,10 @@ const BUFFER_BYTES = 64 * 1024
 const BUFFER_BYTES_KEPT_MAX = 4 * 1024 * 1024
 const NO_BYTES = Buffer.alloc(0)
 
-export class PropagationLog {
+export class CommandLog {
   /** Whether anybody listens. */
   enabled = false
   buffer: Buffer = NO_BYTES
-  /** Changes since the start, for INFO. */
-  changes = 0
   private written = 0
   private database = -1
   /** A run of received bytes that has not been copied yet. */
@@ -28,10 +27,42 @@ export class PropagationLog {
   /** Where a transaction began that is not ended yet (-1: none), and how many commands it has. */
   private transactionAt = -1
   private transactionCommands = 0
+  /** Bytes that were taken so far. */
+  private taken = 0
+  /** Where the log was when the command that runs began: `begin`. */
+  private markWritten = 0
+  private markRun = 0
+  private markCommands = 0
 
-  /** Bytes that wait to be taken. */
+  /** Bytes that are not taken yet, those of an open transaction among them. */
   get length(): number {
     return this.written + this.runEnd - this.runStart
+  }
+
+  /** Bytes logged since the start that may be taken, or were: what a reply given now rests on. */
+  get position(): number {
+    return this.taken + (this.transactionAt >= 0 ? this.transactionAt : this.length)
+  }
+
+  /** Whether anything may be taken. */
+  get hasPending(): boolean {
+    return this.transactionAt >= 0 ? this.transactionAt > 0 : this.length > 0
+  }
+
+  /** A command begins that may fail half-way: `rollback` takes back what it has logged. */
+  begin(): void {
+    this.markWritten = this.written
+    this.markRun = this.runEnd - this.runStart
+    this.markCommands = this.transactionCommands
+  }
+
+  /** Takes back what was logged since `begin`. */
+  rollback(): void {
+    if (!this.enabled) return
+    this.flushRun()
+    this.written = this.markWritten + this.markRun
+    this.transactionCommands = this.markCommands
+    this.database = -1
   }
 
   /** The next command is preceded by a SELECT: for a new consumer. */
@@ -42,7 +73,6 @@ export class PropagationLog {
 
   /** A command goes out as it was received: [begin, end) of `bytes` in RESP. */
   received(database: number, bytes: Buffer, begin: number, end: number): void {
-    this.changes++
     if (!this.enabled) return
     if (this.prepare(database) && this.runBytes === bytes && this.runEnd === begin) {
       this.runEnd = end
@@ -56,7 +86,6 @@ export class PropagationLog {
 
   /** Starts a command in another form; false where nobody listens. Its `argc` arguments must follow. */
   command(database: number, argc: number): boolean {
-    this.changes++
     if (!this.enabled) return false
     this.prepare(database)
     this.flushRun()
@@ -92,6 +121,15 @@ export class PropagationLog {
     this.endLine()
   }
 
+  /** Forgets an open transaction: what it did is not to be kept. */
+  abortTransaction(): void {
+    if (this.transactionAt < 0) return
+    this.flushRun()
+    this.written = this.transactionAt
+    this.transactionAt = -1
+    this.database = -1
+  }
+
   /** What follows until `endTransaction` takes effect together: wrapped in MULTI and EXEC if it is more than one. */
   beginTransaction(): void {
     this.flushRun()
@@ -124,6 +162,7 @@ export class PropagationLog {
   consume(bytes: number): void {
     this.buffer.copyWithin(0, bytes, this.written)
     this.written -= bytes
+    this.taken += bytes
     if (this.transactionAt >= 0) this.transactionAt -= bytes
     if (this.written === 0 && this.buffer.length > BUFFER_BYTES_KEPT_MAX) this.buffer = NO_BYTES
   }
