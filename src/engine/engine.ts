@@ -273,7 +273,8 @@ export class Engine implements CommandContext {
   /** What a reply rests on that is given now. */
   get ground(): number {
     // while the file cannot be written nothing new is: what is logged waits for the retry, and reads go on
-    return this.writesRefused === null ? this.changes.log.position : 0
+    const { log } = this.changes
+    return log.enabled && this.refusal === null ? log.position : 0
   }
 
   /** To be called when a command outside of a batch, or a script, has ended: those who wait for its keys are served. */
@@ -311,7 +312,7 @@ export class Engine implements CommandContext {
     let start = reply.length
     let wait: Wait | undefined
     const { log } = this.changes
-    const before = log.position
+    const before = log.enabled ? log.position : 0
     reply.protocol = session.protocol
     for (;;) {
       const next = decoder.decode(source, at, end, batch, session)
@@ -346,7 +347,7 @@ export class Engine implements CommandContext {
     if (session.closing) decoder.keep(source, end, end)
     else decoder.keep(source, at, end)
     outbox.end()
-    if (log.position !== before) session.wroteAt = log.position
+    if (log.enabled && log.position !== before) session.wroteAt = log.position
     this.deliver(session, start)
     this.running = false
     // only now: whoever answers may do so during the call

@@ -80,7 +80,7 @@ export const runAgain = (engine: Engine, invocation: Invocation, command: Comman
 const runHandler = (engine: Engine, command: Command, invocation: Invocation): Wait | undefined => {
   const { reply } = invocation
   const before = reply.length
-  invocation.log.begin()
+  if (invocation.log.enabled) invocation.log.begin()
   try {
     const outcome = command.handler!(invocation)
     if (invocation.failed) {
