@@ -41,10 +41,15 @@ export class DirectoryLock {
     return "unknown"
   }
 
+  /** Lets go of the lock. One that cannot be removed stays held, until this process ends. */
   release(): void {
     if (!this.held) return
-    this.held = false
-    this.disk.remove(this.path)
+    try {
+      this.disk.remove(this.path)
+      this.held = false
+    } catch {
+      // whoever comes next from another process finds that nobody has it
+    }
   }
 
   private read(): string | null {
