@@ -12,6 +12,7 @@ import { Settings } from "../../src/config/settings.js"
 import { Engine } from "../../src/engine/engine.js"
 import { ScriptGate } from "../../src/engine/gate.js"
 import type { Wait } from "../../src/engine/outcome.js"
+import type { CommandRecord } from "../../src/engine/record.js"
 import { ServerState } from "../../src/engine/server.js"
 import { Session } from "../../src/engine/session.js"
 import { CommandTable } from "../../src/engine/table.js"
@@ -115,7 +116,10 @@ export interface ServerEngine extends TestClient {
 }
 
 /** Makes an engine with settings of a configuration file's words, and one client. */
-export const makeServerEngine = (directives: Readonly<Record<string, string>> = {}): ServerEngine => {
+export const makeServerEngine = (
+  directives: Readonly<Record<string, string>> = {},
+  commands: ReadonlyArray<CommandRecord> = []
+): ServerEngine => {
   const random = seeded(1)
   const keyspace = makeKeyspace(random)
   const settings = Settings.make(
@@ -155,7 +159,7 @@ export const makeServerEngine = (directives: Readonly<Record<string, string>> = 
   const scripts = new Scripts()
   const engine = new Engine({
     keyspace,
-    table: new CommandTable(commandRecords),
+    table: new CommandTable([...commandRecords, ...commands]),
     scripts,
     gate: new ScriptGate(),
     server: new ServerState(settings, host, START_MS),
