@@ -103,8 +103,12 @@ export const make: Effect.Effect<
     }
   }
 
-  const settle = (session: Session, wait: Wait): Effect.Effect<WriteReply> =>
-    wait._tag === "Later" ? later(wait.request) : actor.run(taskOf(session, wait))
+  const settle = (session: Session, wait: Wait): Effect.Effect<WriteReply> => {
+    if (wait._tag !== "Later") return actor.run(taskOf(session, wait))
+    // a connection ends with the server and gets no reply; a caller in this process goes on
+    if (wait.request._tag === "Shutdown") return Effect.as(Deferred.succeed(shutdown, wait.request), ok)
+    return later(wait.request)
+  }
 
   engine.hooks.onWait = (session, wait) => {
     if (wait._tag === "Later") {

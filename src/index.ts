@@ -12,5 +12,3 @@ export * as RespDecoder from "./resp/RespDecoder.js"
 export * as Server from "./Server.js"
 /** The settings, as a service. */
 export * as ServerConfig from "./ServerConfig.js"
-/** The store's Refs and keyspace. */
-export * as Store from "./store/Store.js"

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { Engine } from "../../src/engine/engine.js"
 import { RequestEngine } from "../../src/engine/RequestEngine.js"
 import { Kv, Server } from "../../src/index.js"
+import { servicesOf } from "../../src/kv/Parts.js"
 import { Client, plain, type Reply } from "../support/client.mjs"
 import { temporaryDir, until } from "../support/server.mjs"
 import { type ScriptReply, scriptReplies } from "./redis7.js"
@@ -31,7 +32,7 @@ beforeAll(async () => {
     Layer.provideMerge(Kv.layer({ dir, appendonly: true, busyReplyThreshold: 50 }))
   )
   const context = await Effect.runPromise(Layer.buildWithScope(layers, scope))
-  engine = Context.get(context, RequestEngine).engine
+  engine = Context.get(servicesOf(Context.get(context, Kv.Store)), RequestEngine).engine
   kv = Context.get(context, Kv.Kv)
   const [address] = Context.get(context, Server.Server).addresses
   port = address?._tag === "TcpAddress" ? address.port : 0

@@ -1,0 +1,50 @@
+/**
+ * Commands that change the session which sends them. Pure.
+ *
+ * A client that many share has one session, so these are refused there. Those that are not in the command table yet are
+ * named as well: the day they come, nobody's shared client falls into a transaction.
+ */
+import type { Argument } from "../resp/encoder.js"
+
+const COMMANDS: ReadonlySet<string> = new Set([
+  "asking",
+  "auth",
+  "discard",
+  "exec",
+  "hello",
+  "monitor",
+  "multi",
+  "psubscribe",
+  "psync",
+  "punsubscribe",
+  "quit",
+  "readonly",
+  "readwrite",
+  "reset",
+  "select",
+  "ssubscribe",
+  "subscribe",
+  "sunsubscribe",
+  "sync",
+  "unsubscribe",
+  "unwatch",
+  "watch"
+])
+
+const CLIENT_SUBCOMMANDS: ReadonlySet<string> = new Set([
+  "caching",
+  "no-evict",
+  "no-touch",
+  "reply",
+  "setinfo",
+  "setname",
+  "tracking"
+])
+
+/** Whether a name, in lower case, is of a command that changes its session; "CLIENT" asks for its subcommand. */
+export const changesSession = (name: string, subcommand: Argument | undefined): boolean => {
+  if (name !== "client") return COMMANDS.has(name)
+  const text =
+    typeof subcommand === "object" ? Buffer.from(subcommand).toString("latin1") : String(subcommand)
+  return CLIENT_SUBCOMMANDS.has(text.toLowerCase())
+}
