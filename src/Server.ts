@@ -189,7 +189,8 @@ const make = (
  * Serves a store to Redis clients. Give it `Kv.layer`: the same data are in-process and on the wire.
  *
  * @example
- * import { Kv, Server } from "effect-kv"
+ * import { Kv } from "effect-kv"
+ * import * as Server from "effect-kv/Server"
  * import * as Layer from "effect/Layer"
  *
  * const served = Server.layer({ port: 6379 }).pipe(Layer.provideMerge(Kv.layer()))

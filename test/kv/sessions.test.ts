@@ -7,7 +7,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { Kv, Server } from "../../src/index.js"
+import { Kv } from "../../src/index.js"
+import * as Server from "../../src/Server.js"
 import { engine, withStore } from "./support.js"
 
 describe("a client that is shared", () => {
