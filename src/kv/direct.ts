@@ -14,7 +14,7 @@ import type { Command } from "../engine/table.js"
 import { byteSource, CommandBatch } from "../resp/batch.js"
 import type { Argument } from "../resp/encoder.js"
 import { ReplyWriter } from "../resp/writer.js"
-import { NO_DEADLINE, TYPE_STRING } from "../store/record.js"
+import { FLAG_EXPIRES, NO_DEADLINE, TYPE_STRING } from "../store/record.js"
 import { copyBytes } from "../values/bytes.js"
 import { bytesOf } from "../values/string.js"
 import { asText } from "./text.js"
@@ -22,6 +22,8 @@ import { asText } from "./text.js"
 const SCRATCH_BYTES = 16 * 1024
 /** Text up to this length is written by a loop where it is ASCII. */
 const LOOP_CHARACTERS_MAX = 64
+/** Calls of one job of the event loop that may share a reading of the clock; what has a deadline reads its own. */
+const CALLS_PER_TIME = 32
 /** The name that SET is propagated by; the key follows it. */
 const NAME = Buffer.from("SET", "latin1")
 
@@ -31,6 +33,8 @@ export class Direct {
   private readonly invocation: Invocation
   private readonly getCommand: Command
   private readonly setCommand: Command
+  /** Calls until the clock is read again; 0 when a job of the event loop begins. */
+  private callsLeft = 0
 
   constructor(
     private readonly engine: Engine,
@@ -77,6 +81,7 @@ export class Direct {
     batch.argStart[2] = valueStart
     batch.argLength[2] = valueLength
     this.begin(this.setCommand)
+    this.count(this.setCommand)
     const hash = invocation.hash(1)
     invocation.setArgument(1, hash, 2, NO_DEADLINE, 0)
     invocation.changed()
@@ -89,13 +94,18 @@ export class Direct {
     const length = this.put(key, NAME.length)
     if (length < 0) return -1
     this.batch.argLength[1] = length
+    this.begin(this.getCommand)
     const { invocation } = this
-    const { keyspace } = this.engine
-    keyspace.setTime(this.engine.hooks.now())
-    invocation.point(this.batch, 0, this.session)
-    const ref = invocation.find(1)
-    // another type is an error, which the command words
-    if (ref !== 0 && keyspace.records.type(ref) !== TYPE_STRING) return -1
+    const { hooks, keyspace } = this.engine
+    let ref = invocation.find(1)
+    if (ref !== 0) {
+      if (keyspace.records.flags(ref) & FLAG_EXPIRES) {
+        keyspace.setTime(hooks.now())
+        ref = invocation.find(1)
+      }
+      // another type is an error, which the command words
+      if (ref !== 0 && keyspace.records.type(ref) !== TYPE_STRING) return -1
+    }
     this.count(this.getCommand)
     invocation.noteRead(ref)
     return ref
@@ -108,13 +118,22 @@ export class Direct {
   }
 
   private begin(command: Command): void {
-    this.engine.keyspace.setTime(this.engine.hooks.now())
+    if (this.callsLeft === 0) this.readTime()
+    this.callsLeft--
     this.invocation.point(this.batch, 0, this.session)
-    this.count(command)
+    this.invocation.command = command
+  }
+
+  private readTime(): void {
+    this.callsLeft = CALLS_PER_TIME
+    this.engine.keyspace.setTime(this.engine.hooks.now())
+    queueMicrotask(this.endJob)
+  }
+  private readonly endJob = (): void => {
+    this.callsLeft = 0
   }
 
   private count(command: Command): void {
-    this.invocation.command = command
     this.engine.stats.commands++
     this.session.commands++
     this.session.lastCommand = command.fullName
