@@ -16,7 +16,7 @@ import { ReplyWriter } from "../resp/writer.js"
 import type { Database } from "../store/database.js"
 import { committed, handOver } from "./Committed.js"
 import { closedError, type KvError, replyError, sessionError, waitError } from "./KvError.js"
-import { changesSession } from "./sessionCommands.js"
+import { changesSession, mayChangeSession } from "./sessionCommands.js"
 import { decode } from "./text.js"
 
 export interface Caller {
@@ -60,17 +60,17 @@ export const makeCaller = (
   /** The command of the latest call: the next is most often the same. */
   let latestName = ""
   let latest: Command | undefined
+  /** Whether it may have to be refused. */
+  let suspect = false
 
   const refusal = (command: string, args: ReadonlyArray<Argument>): KvError | undefined => {
     if (session.closed) return closedError(command)
     if (command !== latestName) {
       latestName = command
       latest = engine.table.byName(command)
+      suspect = !exclusive && mayChangeSession(command)
     }
-    if (exclusive) return undefined
-    return changesSession(latest === undefined ? command.toLowerCase() : latest.name, args[0])
-      ? sessionError(command)
-      : undefined
+    return suspect && changesSession(command, args[0]) ? sessionError(command) : undefined
   }
   const start = (command: string, args: ReadonlyArray<Argument>): Wait | undefined => {
     engine.keyspace.setTime(engine.hooks.now())

@@ -41,8 +41,15 @@ const CLIENT_SUBCOMMANDS: ReadonlySet<string> = new Set([
   "tracking"
 ])
 
-/** Whether a name, in lower case, is of a command that changes its session; "CLIENT" asks for its subcommand. */
-export const changesSession = (name: string, subcommand: Argument | undefined): boolean => {
+/** Whether a command of this name can change its session, with some subcommand perhaps. */
+export const mayChangeSession = (command: string): boolean => {
+  const name = command.toLowerCase()
+  return name === "client" || COMMANDS.has(name)
+}
+
+/** Whether a command, with this as its first argument, changes its session. */
+export const changesSession = (command: string, subcommand: Argument | undefined): boolean => {
+  const name = command.toLowerCase()
   if (name !== "client") return COMMANDS.has(name)
   const text =
     typeof subcommand === "object" ? Buffer.from(subcommand).toString("latin1") : String(subcommand)
