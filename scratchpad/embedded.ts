@@ -13,7 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Kv, Server } from "../src/index.js"
+import { Kv } from "../src/index.js"
+import * as Server from "../src/Server.js"
 
 /** The store, and a port that the system chooses. */
 const served = (dir: string) =>

@@ -22,8 +22,8 @@ import * as Store from "./store/Store.js"
 import * as ActiveExpiry from "./tasks/ActiveExpiry.js"
 import * as Sampler from "./tasks/Sampler.js"
 
-/** Everything a command needs: what `Kv` and the server share. */
-export type Core =
+/** Everything a command needs: what `Kv` and the server share. Users see it as one service (kv/Store.ts). */
+export type Services =
   | Dispatch.Dispatch
   | RequestEngine.RequestEngine
   | ScriptActor.ScriptActor
@@ -43,7 +43,7 @@ const tasks = Layer.mergeAll(ScriptActor.layer, ActiveExpiry.layer, Sampler.laye
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Core, never, ServerConfig.ServerConfig> = Dispatch.layer.pipe(
+export const layer: Layer.Layer<Services, never, ServerConfig.ServerConfig> = Dispatch.layer.pipe(
   Layer.provideMerge(tasks),
   Layer.provideMerge(infrastructure),
   Layer.provideMerge(Layer.service(ServerConfig.ServerConfig))

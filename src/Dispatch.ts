@@ -133,6 +133,10 @@ export const make: Effect.Effect<
       Effect.sync(() => blocking.expire(engine.hooks.now()))
     )
   }).pipe(Effect.forever, Effect.forkScoped)
+  // a caller in this process is told; connections are gone by then
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => blocking.finishAll((reply) => reply.constant(Errors.UNBLOCKED_BY_SHUTDOWN)))
+  )
   const block = (
     session: Session,
     wait: Block,
@@ -161,6 +165,9 @@ export const make: Effect.Effect<
     loaded,
     shutdownRequested: Deferred.await(shutdown),
     settle: (session, wait, blocked) => {
+      // a connection ends with the server and gets no reply; a caller in this process goes on
+      if (wait._tag === "Later" && wait.request._tag === "Shutdown")
+        return Effect.as(Deferred.succeed(shutdown, wait.request), ok)
       if (wait._tag === "Later") return later(wait.request)
       if (wait._tag === "Block") return block(session, wait, blocked)
       return actor.run(taskOf(session, wait))

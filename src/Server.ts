@@ -16,13 +16,17 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type * as Aof from "./aof/Aof.js"
-import * as Core from "./Core.js"
+import type { AofError } from "./aof/Aof.js"
 import type { Settings } from "./config/settings.js"
 import * as Dispatch from "./Dispatch.js"
+import * as Parts from "./kv/Parts.js"
+import type { Store } from "./kv/Store.js"
 import * as ServerConfig from "./ServerConfig.js"
 import * as Connections from "./socket/Connections.js"
 import * as Listener from "./socket/Listener.js"
+
+export type { ShutdownRequest } from "./Dispatch.js"
+export type { Store } from "./kv/Store.js"
 
 /**
  * The server cannot listen.
@@ -48,7 +52,7 @@ export class Server extends Context.Tag("effect-kv/Server")<
     /** Where it is reached: with port 0, the port that was chosen. */
     readonly addresses: ReadonlyArray<SocketServer.Address>
     /** Completes when the files are loaded: clients who come before are told LOADING. */
-    readonly loaded: Effect.Effect<void, Aof.AofError>
+    readonly loaded: Effect.Effect<void, AofError>
     /** Completes when a client has sent SHUTDOWN. The server stops when its Layer's scope closes. */
     readonly shutdownRequested: Effect.Effect<Dispatch.ShutdownRequest>
   }
@@ -159,38 +163,45 @@ const placeOf = (options: ListenOptions): Place => {
   }
 }
 
+/** Listens at the places, for a store whose parts are in the context. */
+const make = (
+  options: ListenOptions | undefined
+): Effect.Effect<Server["Type"], ListenError, Dispatch.Dispatch | ServerConfig.ServerConfig | Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = yield* ServerConfig.ServerConfig
+    const { loaded, shutdownRequested } = yield* Dispatch.Dispatch
+    const scope = yield* Effect.scope
+    const addresses: Array<SocketServer.Address> = []
+    for (const name of ["port", "bind", "unixsocket"]) {
+      const unsubscribe = settings.onChange(
+        name,
+        () => "this server listens where it was started; restart it"
+      )
+      yield* Effect.addFinalizer(() => Effect.sync(unsubscribe))
+    }
+    for (const place of options === undefined ? placesOf(settings) : [placeOf(options)]) {
+      const listening = Layer.buildWithScope(layerListener(place.where, place.options), scope)
+      const context = yield* place.optional ? Effect.option(listening) : Effect.map(listening, Option.some)
+      if (Option.isSome(context)) addresses.push(Context.get(context.value, Connections.Connections).address)
+    }
+    return Server.of({ addresses, loaded, shutdownRequested })
+  })
+
 /**
- * Serves a store to Redis clients. Give it `Kv.layer` (or `Core.layer`): the same data are in-process and on the wire.
+ * Serves a store to Redis clients. Give it `Kv.layer`: the same data are in-process and on the wire.
+ *
+ * @example
+ * import { Kv } from "effect-kv"
+ * import * as Server from "effect-kv/Server"
+ * import * as Layer from "effect/Layer"
+ *
+ * const served = Server.layer({ port: 6379 }).pipe(Layer.provideMerge(Kv.layer()))
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
-  options?: ListenOptions
-): Layer.Layer<Server, ListenError, Dispatch.Dispatch | ServerConfig.ServerConfig> =>
-  Layer.scoped(
-    Server,
-    Effect.gen(function* () {
-      const settings = yield* ServerConfig.ServerConfig
-      const { loaded, shutdownRequested } = yield* Dispatch.Dispatch
-      const scope = yield* Effect.scope
-      const addresses: Array<SocketServer.Address> = []
-      for (const name of ["port", "bind", "unixsocket"]) {
-        const unsubscribe = settings.onChange(
-          name,
-          () => "this server listens where it was started; restart it"
-        )
-        yield* Effect.addFinalizer(() => Effect.sync(unsubscribe))
-      }
-      for (const place of options === undefined ? placesOf(settings) : [placeOf(options)]) {
-        const listening = Layer.buildWithScope(layerListener(place.where, place.options), scope)
-        const context = yield* place.optional ? Effect.option(listening) : Effect.map(listening, Option.some)
-        if (Option.isSome(context))
-          addresses.push(Context.get(context.value, Connections.Connections).address)
-      }
-      return Server.of({ addresses, loaded, shutdownRequested })
-    })
-  )
+export const layer = (options?: ListenOptions): Layer.Layer<Server, ListenError, Store> =>
+  Layer.scoped(Server, Parts.provide(make(options)))
 
 /**
  * The whole server with these settings, as the executable runs it.
@@ -198,8 +209,8 @@ export const layer = (
  * @since 0.1.0
  * @category layers
  */
-export const layerSettings = (settings: Settings): Layer.Layer<Server | Core.Core, ListenError> =>
-  layer().pipe(Layer.provideMerge(Core.layer), Layer.provideMerge(ServerConfig.layerSettings(settings)))
+export const layerSettings = (settings: Settings): Layer.Layer<Server | Store, ListenError> =>
+  layer().pipe(Layer.provideMerge(Parts.layer), Layer.provide(ServerConfig.layerSettings(settings)))
 
 /** The file with the process's number, while the server runs; that it cannot be written is only a warning. */
 const pidFile = (path: string): Effect.Effect<void, never, Scope.Scope> => {
@@ -218,7 +229,7 @@ const pidFile = (path: string): Effect.Effect<void, never, Scope.Scope> => {
  *
  * @since 0.1.0
  */
-export const main = (settings: Settings): Effect.Effect<void, ListenError | Aof.AofError> =>
+export const main = (settings: Settings): Effect.Effect<void, ListenError | AofError> =>
   Effect.gen(function* () {
     const server = yield* Server
     yield* pidFile(settings.pidfile)

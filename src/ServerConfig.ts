@@ -17,6 +17,10 @@ import { nodeHost } from "./config/host.js"
 import { type ConfigEntry, ConfigError, encodeBytes, systemErrorText } from "./config/parse.js"
 import { Settings } from "./config/settings.js"
 
+export type { LogLevel, ProtectedAction, SavePoint } from "./config/fields.js"
+export { type ConfigEntry, ConfigError } from "./config/parse.js"
+export type { Settings } from "./config/settings.js"
+
 /**
  * The settings in force.
  *

@@ -1,5 +1,6 @@
 /**
- * effect-kv: a Redis-protocol key-value server on Effect.
+ * effect-kv: a Redis-protocol key-value store on Effect. What needs nothing beside `effect`; the server, which needs
+ * `@effect/platform` and `@effect/platform-node` as well, is a module of its own: "effect-kv/Server".
  *
  * @since 0.1.0
  */
@@ -8,9 +9,5 @@
 export * as Kv from "./Kv.js"
 /** The Stream face of the request decoder. */
 export * as RespDecoder from "./resp/RespDecoder.js"
-/** The server: the store on a port. */
-export * as Server from "./Server.js"
 /** The settings, as a service. */
 export * as ServerConfig from "./ServerConfig.js"
-/** The store's Refs and keyspace. */
-export * as Store from "./store/Store.js"

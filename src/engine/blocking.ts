@@ -79,6 +79,13 @@ export class Blocking implements ChangeObserver {
     return this.all.size
   }
 
+  /** How many of them have a deadline. */
+  get timedCount(): number {
+    let count = 0
+    for (const { deadline } of this.all) if (deadline !== Number.POSITIVE_INFINITY) count++
+    return count
+  }
+
   /** Keys that somebody waits for. */
   get keyCount(): number {
     let count = 0
@@ -157,6 +164,11 @@ export class Blocking implements ChangeObserver {
       else if (blocked.deadline < this.nextDeadline) this.nextDeadline = blocked.deadline
     }
     for (const blocked of due) this.finish(blocked, blocked.block.timedOut)
+  }
+
+  /** Ends every wait: the server stops. */
+  finishAll(write: WriteReply): void {
+    for (const blocked of [...this.all]) this.finish(blocked, write)
   }
 
   /** Serves those who wait for keys that have become ready, until nothing more comes of it. */

@@ -124,6 +124,9 @@ export const unknownCommand = (name: string, args: ReadonlyArray<string>): strin
   return `ERR unknown command '${printable(name)}', with args beginning with: ${shown}`
 }
 
+export const UNBLOCK_REASON = error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+export const UNBLOCKED = error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+export const UNBLOCKED_BY_SHUTDOWN = error("UNBLOCKED the server is shutting down")
 export const NO_LUA = error("ERR the Lua interpreter cannot be loaded at present; see the log")
 export const TOO_MANY_SCRIPTS = error("ERR too many scripts wait to be run")
 export const PROTECTED_MODE = error(

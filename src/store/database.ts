@@ -5,6 +5,7 @@
  * not: an expired key is never seen; a running snapshot is handed the old state before it changes; the expiry index
  * and the memory counter are right. A ref stays valid until the next call that writes to its shard.
  */
+import { Alarm } from "./alarm.js"
 import { type HashKey, hashBytes } from "./hash.js"
 import {
   ACCESS_MASK,
@@ -85,6 +86,8 @@ export class Keyspace {
   readonly records = new Records(this.segments)
   readonly databases: ReadonlyArray<Database>
   readonly stats = new KeyspaceStats()
+  /** Wakes the expiry task. */
+  readonly alarm = new Alarm()
   /** Unix ms, as read at the start of the batch. */
   now: number
   /** Seconds, 24 bits: what records keep of the time of their last access. */
@@ -105,6 +108,7 @@ export class Keyspace {
       segments: this.segments,
       records: this.records,
       hashKey: options.hashKey,
+      alarm: this.alarm,
       structure: 0
     }
     this.makeCell = options.makeCell

@@ -12,6 +12,7 @@
  * Hashes are compared as signed integers; `hash ^ SIGN` is the unsigned position.
  */
 import { copyWords } from "../values/bytes.js"
+import type { Alarm } from "./alarm.js"
 import { equalsWords, type HashKey, hashBytes } from "./hash.js"
 import { FLAG_EXPIRES, FLAG_LONG, needsLong, type Records, unitsFor, writeHeader } from "./record.js"
 import { classOfUnits, Heap, type Segments, UNIT_BITS, UNIT_MASK, unitsOfClass } from "./segments.js"
@@ -41,6 +42,8 @@ export interface ShardContext {
   readonly segments: Segments
   readonly records: Records
   readonly hashKey: HashKey
+  /** Hears of every deadline. */
+  readonly alarm: Alarm
   /** Counts changes of where records lie: a ref found before the latest may be stale. */
   structure: number
 }
@@ -262,7 +265,7 @@ export class Shard {
 
   /** Adds a record with a deadline to the expiry index; `now` in Unix ms. */
   addToWheel(ref: number, now: number): void {
-    if (this.wheel === null) this.wheel = new Wheel(this.records, now)
+    if (this.wheel === null) this.wheel = new Wheel(this.records, now, this.context.alarm)
     this.wheel.add(ref)
   }
 

@@ -5,11 +5,13 @@
  * key down at most seven times. Deadlines beyond the last level (139 years) wait in its farthest slot.
  * Invariant: a record with FLAG_EXPIRES is in exactly one list; `previous` of a list's first record is ~slot.
  */
+import type { Alarm } from "./alarm.js"
 import type { Records } from "./record.js"
 
 const LEVELS = 7
 const SLOT_BITS = 6
 const SLOTS = 1 << SLOT_BITS
+const SET_BACK_MS_MIN = 1000
 const SPANS = Array.from({ length: LEVELS + 1 }, (_, level) => SLOTS ** level)
 
 /** The expiry index of one shard. */
@@ -21,12 +23,15 @@ export class Wheel {
   /** `time`: the Unix ms up to which everything due has been handed out. */
   constructor(
     private readonly records: Records,
-    private time: number
+    private time: number,
+    private readonly alarm: Alarm
   ) {}
 
   /** Adds a record whose deadline is set. */
   add(ref: number): void {
-    const slot = this.slotOf(this.records.deadline(ref))
+    const deadline = this.records.deadline(ref)
+    const slot = this.slotOf(deadline)
+    this.alarm.noteDeadline(deadline)
     const head = this.heads[slot]!
     this.records.setWheelPrevious(ref, ~slot)
     this.records.setWheelNext(ref, head)
@@ -66,6 +71,37 @@ export class Wheel {
     }
     if (this.size === 0 && now > this.time) this.time = now
     return budget
+  }
+
+  /** The Unix ms from which `advance` has next something to do (perhaps only to sort finer); infinite if never. */
+  nextDue(): number {
+    let due = Number.POSITIVE_INFINITY
+    if (this.size === 0) return due
+    for (let level = 0; level < LEVELS; level++) {
+      const span = SPANS[level]!
+      const passed = Math.floor(this.time / span)
+      for (let ahead = 1; ahead <= SLOTS && (passed + ahead) * span < due; ahead++) {
+        if (this.heads[(level << SLOT_BITS) + ((passed + ahead) % SLOTS)] !== 0) due = (passed + ahead) * span
+      }
+    }
+    return due
+  }
+
+  /**
+   * Where the clock was set back, puts the keys in order as seen from there, which takes time for each; whether it was.
+   * Less than a second is no matter: keys go late by that.
+   */
+  setBack(now: number): boolean {
+    if (now >= this.time - SET_BACK_MS_MIN) return false
+    const refs: Array<number> = []
+    for (let slot = 0; slot < this.heads.length; slot++) {
+      for (let ref = this.heads[slot]!; ref !== 0; ref = this.records.wheelNext(ref)) refs.push(ref)
+    }
+    this.heads.fill(0)
+    this.size = 0
+    this.time = now
+    for (const ref of refs) this.add(ref)
+    return true
   }
 
   private drain(slot: number, tick: number, budget: number, expire: (ref: number) => void): number {

@@ -12,25 +12,17 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { AofError } from "../../src/aof/Aof.js"
-import type * as Core from "../../src/Core.js"
-import { Kv, Server, Store } from "../../src/index.js"
-import { RequestEngine } from "../../src/RequestEngine.js"
-import type { ServerOptions } from "../../src/ServerConfig.js"
+import { Kv } from "../../src/index.js"
+import * as Server from "../../src/Server.js"
+import { Store } from "../../src/store/Store.js"
 import type { Shard } from "../../src/store/shard.js"
 import { Client, plain } from "../support/client.mjs"
 import { temporaryDir } from "../support/server.mjs"
+import { engine, parts, turns, withStore } from "./support.js"
 
 const service = Kv.Kv
-
-/** Runs a program on a store of its own. */
-const withStore = <A, E>(
-  program: (kv: Kv.KvService) => Effect.Effect<A, E, Kv.Kv | Core.Core | Scope.Scope>,
-  options: Partial<ServerOptions> = {}
-) => Effect.flatMap(service, program).pipe(Effect.provide(Kv.layer(options)), Effect.scoped)
 
 const directory = Effect.acquireRelease(
   Effect.sync(() => temporaryDir("effect-kv-embedded")),
@@ -46,12 +38,6 @@ const socketTo = (server: Server.Server["Type"]) =>
     }),
     (client) => Effect.promise(() => client.destroy())
   )
-
-/** Whole turns of the event loop, for background work that was scheduled by the clock. */
-const turns = (count: number) =>
-  Effect.promise(async () => {
-    for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
-  })
 
 /** Everything in the incremental files of a directory's AOF, as commands. */
 const aofCommands = (dir: string): ReadonlyArray<string> => {
@@ -218,9 +204,10 @@ describe("send", () => {
       Effect.gen(function* () {
         yield* kv.set("k", "stale")
         yield* kv.get("k")
-        expect(yield* kv.send("CLIENT", "REPLY", "SKIP")).toBeNull()
-        expect(yield* kv.send("CLIENT", "REPLY", "OFF")).toBeNull()
-        expect(yield* kv.get("k")).toEqual(Option.some("stale"))
+        const session = yield* kv.session
+        expect(yield* session.send("CLIENT", "REPLY", "SKIP")).toBeNull()
+        expect(yield* session.send("CLIENT", "REPLY", "OFF")).toBeNull()
+        expect(yield* session.get("k")).toEqual(Option.some("stale"))
       })
     )
   )
@@ -235,6 +222,7 @@ describe("errors", () => {
         expect(error).toBeInstanceOf(Kv.KvError)
         expect(error).toMatchObject({
           _tag: "KvError",
+          reason: "Reply",
           code: "ERR",
           command: "INCR",
           message: "ERR value is not an integer or out of range"
@@ -264,7 +252,7 @@ describe("errors", () => {
     withStore((kv) =>
       Effect.gen(function* () {
         const code = yield* kv
-          .send("SELECT", 99)
+          .send("DEBUG")
           .pipe(Effect.catchTag("KvError", (error) => Effect.succeed(error.code)))
         expect(code).toBe("ERR")
       })
@@ -276,26 +264,6 @@ describe("errors", () => {
       const exit = yield* Effect.exit(Effect.scoped(Layer.build(Kv.layer({ maxmemory: "lots" }))))
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toMatch(/maxmemory/)
     })
-  )
-})
-
-describe("databases", () => {
-  it.effect("are apart, and each client stays in its own", () =>
-    withStore((kv) =>
-      Effect.gen(function* () {
-        const third = yield* kv.database(3)
-        yield* kv.set("k", "zero")
-        yield* third.set("k", "three")
-        expect(yield* kv.get("k")).toEqual(Option.some("zero"))
-        expect(yield* third.get("k")).toEqual(Option.some("three"))
-        expect(yield* third.eval("return redis.call('GET', KEYS[1])", ["k"])).toBe("three")
-        yield* third.flushDb
-        expect(yield* kv.dbSize).toBe(1)
-        expect(yield* Effect.flip(kv.database(16))).toMatchObject({
-          message: "ERR DB index is out of range"
-        })
-      })
-    )
   )
 })
 
@@ -355,69 +323,6 @@ describe("eval", () => {
         const done = yield* Effect.raceFirst(kv.eval(script), Effect.as(turns(2), "first"))
         expect(done).toBe("first")
         expect(yield* kv.get("ran")).toEqual(Option.some("yes"))
-      })
-    )
-  )
-})
-
-describe("time is Effect's Clock", () => {
-  it.effect("a key vanishes exactly at its deadline", () =>
-    withStore((kv) =>
-      Effect.gen(function* () {
-        yield* kv.set("k", "v", { ttl: "10 seconds" })
-        expect(yield* kv.ttl("k")).toEqual(Option.some(Duration.seconds(10)))
-        yield* TestClock.adjust(Duration.millis(9_999))
-        expect(yield* kv.get("k")).toEqual(Option.some("v"))
-        expect(yield* kv.ttl("k")).toEqual(Option.some(Duration.millis(1)))
-        yield* TestClock.adjust(Duration.millis(1))
-        expect(yield* kv.get("k")).toEqual(Option.none())
-        expect(yield* kv.ttl("k")).toEqual(Option.none())
-      })
-    )
-  )
-
-  it.effect("expire, persist and keepTtl", () =>
-    withStore((kv) =>
-      Effect.gen(function* () {
-        expect(yield* kv.expire("none", "1 second")).toBe(false)
-        yield* kv.set("a", "1", { ttl: "10 seconds" })
-        yield* kv.set("a", "2", { keepTtl: true })
-        expect(yield* kv.ttl("a")).toEqual(Option.some(Duration.seconds(10)))
-        expect(yield* kv.persist("a")).toBe(true)
-        expect(yield* kv.persist("a")).toBe(false)
-        expect(yield* kv.ttl("a")).toEqual(Option.none())
-        expect(yield* kv.expire("a", "2 seconds")).toBe(true)
-        yield* TestClock.adjust("2 seconds")
-        expect(yield* kv.exists("a")).toBe(0)
-      })
-    )
-  )
-
-  it.effect("keys that nobody asks for are removed when their time comes", () =>
-    withStore((kv) =>
-      Effect.gen(function* () {
-        const { keyspace } = yield* Store.Store
-        const before = keyspace.segments.usedBytes
-        yield* Effect.forEach(
-          Array.from({ length: 3000 }, (_, i) => i),
-          (i) =>
-            kv.set(`k${i}`, "x".repeat(100), {
-              ttl: Duration.millis(i < 2000 ? 1000 : 3000)
-            })
-        )
-        yield* TestClock.adjust(999)
-        yield* turns(20)
-        expect(yield* kv.dbSize).toBe(3000)
-        yield* TestClock.adjust(1)
-        // the next pass comes within 1/hz of a second
-        yield* TestClock.adjust(100)
-        yield* turns(50)
-        expect(yield* kv.dbSize).toBe(1000)
-        expect(keyspace.stats.expired).toBe(2000)
-        yield* TestClock.adjust("2 seconds")
-        yield* turns(50)
-        expect(yield* kv.dbSize).toBe(0)
-        expect(keyspace.segments.usedBytes).toBeLessThan(before + 3000 * 100)
       })
     )
   )
@@ -537,7 +442,7 @@ describe("durability", () => {
       bytes.write("?", offset, "latin1")
       fs.writeFileSync(file, bytes)
       const error = yield* Effect.flip(withStore((kv) => kv.get("a"), options))
-      expect(error).toBeInstanceOf(AofError)
+      expect(error).toBeInstanceOf(Kv.AofError)
       expect(error).toMatchObject({ _tag: "AofError", reason: "Damaged" })
       expect(error.message).toContain(`offset ${offset}`)
       expect(error.message).toContain(path.basename(file))
@@ -638,7 +543,9 @@ describe("the same data in-process and on a port", () => {
 
 class First extends Context.Tag("test/First")<First, Server.Server["Type"]>() {}
 
-describe("Store.refs", () => {
+describe("the shards' Refs", () => {
+  const store = Effect.map(parts, (context) => Context.get(context, Store))
+
   const shardWith = (refs: ReadonlyArray<Ref.Ref<Shard>>) =>
     Effect.gen(function* () {
       for (const ref of refs) if ((yield* Ref.get(ref)).size > 0) return ref
@@ -648,7 +555,7 @@ describe("Store.refs", () => {
   it.effect("are Effect Refs: what they hold can be read, replaced and modified", () =>
     withStore((kv) =>
       Effect.gen(function* () {
-        const { refs } = yield* Store.Store
+        const { refs } = yield* store
         expect(refs.length).toBe(16)
         expect(refs.every((database) => database.length === 32)).toBe(true)
         const empty = yield* Ref.get(refs[9]![0]!)
@@ -673,7 +580,7 @@ describe("Store.refs", () => {
   it.effect("hold fresh shards after FLUSHDB, and each other's after SWAPDB", () =>
     withStore((kv) =>
       Effect.gen(function* () {
-        const { refs } = yield* Store.Store
+        const { refs } = yield* store
         yield* kv.set("k", "v")
         const ref = yield* shardWith(refs[0]!)
         const index = refs[0]!.indexOf(ref)
@@ -690,11 +597,10 @@ describe("Store.refs", () => {
   it.effect("are the shards that the engine works on", () =>
     withStore((kv) =>
       Effect.gen(function* () {
-        const { engine } = yield* RequestEngine
-        const { keyspace } = yield* Store.Store
-        expect(engine.keyspace).toBe(keyspace)
+        const { keyspace, refs } = yield* store
+        expect((yield* engine).keyspace).toBe(keyspace)
         yield* kv.set("k", "v")
-        const sizes = yield* Effect.forEach((yield* Store.Store).refs[0]!, (ref) =>
+        const sizes = yield* Effect.forEach(refs[0]!, (ref) =>
           Effect.map(Ref.get(ref), (shard) => shard.size)
         )
         expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(1)

@@ -13,9 +13,11 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import type * as Core from "../../src/Core.js"
-import { Kv, Server, Store } from "../../src/index.js"
+import type { Engine } from "../../src/engine/engine.js"
+import { Kv } from "../../src/index.js"
+import { servicesOf } from "../../src/kv/Parts.js"
 import { RequestEngine } from "../../src/RequestEngine.js"
+import * as Server from "../../src/Server.js"
 import { Client, encode, plain } from "../support/client.mjs"
 import { temporaryDir, until } from "../support/server.mjs"
 
@@ -79,12 +81,15 @@ const layers = () =>
     Layer.provideMerge(Kv.layer({ dir, appendonly: true, busyReplyThreshold: 30, hz: 500 })),
     Layer.provide(Logger.replace(Logger.defaultLogger, Logger.none))
   )
-type Parts = Context.Context<Server.Server | Kv.Kv | Core.Core>
+type Parts = Context.Context<Server.Server | Kv.Kv | Kv.Store>
+
+const engineOf = (context: Parts): Engine =>
+  Context.get(servicesOf(Context.get(context, Kv.Store)), RequestEngine).engine
 
 /** Records what the engine and the store's tasks do. */
 const watch = (context: Parts): void => {
-  const { engine } = Context.get(context, RequestEngine)
-  const { keyspace } = Context.get(context, Store.Store)
+  const engine = engineOf(context)
+  const { keyspace } = engine
   const { close, complete } = engine
   engine.close = (session) => {
     trace.push("socket closed")
@@ -123,7 +128,7 @@ const ways: Readonly<Record<string, () => Promise<Embedding>>> = {
   },
   "the embedding fiber is interrupted": async () => {
     const started = Effect.runSync(Deferred.make<Parts>())
-    const program = Effect.context<Server.Server | Kv.Kv | Core.Core>().pipe(
+    const program = Effect.context<Server.Server | Kv.Kv | Kv.Store>().pipe(
       Effect.tap((context) => Deferred.succeed(started, context)),
       Effect.zipRight(Effect.never),
       Effect.provide(layers())
@@ -134,7 +139,7 @@ const ways: Readonly<Record<string, () => Promise<Embedding>>> = {
   },
   "a client sends SHUTDOWN": async () => {
     const started = Effect.runSync(Deferred.make<Parts>())
-    const program = Effect.context<Server.Server | Kv.Kv | Core.Core>().pipe(
+    const program = Effect.context<Server.Server | Kv.Kv | Kv.Store>().pipe(
       Effect.tap((context) => Deferred.succeed(started, context)),
       Effect.flatMap((context) => Context.get(context, Server.Server).shutdownRequested),
       Effect.provide(layers())
@@ -166,8 +171,10 @@ describe.each(Object.entries(ways))("%s", (_name, start) => {
     const { context, stop } = await start()
     watch(context)
     const kv = Context.get(context, Kv.Kv)
-    const { engine } = Context.get(context, RequestEngine)
+    const engine = engineOf(context)
     const port = portOf(context)
+    // something is due all the while
+    for (let i = 1; i <= 400; i++) kv.unsafe.set(`due:${i}`, "", { ttl: i * 10 })
     const [idle, busy, last] = await Promise.all([1, 2, 3].map(() => Client.connect({ port })))
     await Promise.all([idle, busy, last].map((client) => client!.send("PING")))
     // a script of a connection runs, and one of the in-process client has come into the queue behind it
@@ -211,7 +218,7 @@ describe.each(Object.entries(ways))("%s", (_name, start) => {
     const { context, stop } = await start()
     watch(context)
     const port = portOf(context)
-    const { engine } = Context.get(context, RequestEngine)
+    const engine = engineOf(context)
     const busy = await Client.connect({ port })
     const last = await Client.connect({ port })
     await last.send("PING")
@@ -246,7 +253,7 @@ describe.each(Object.entries(ways))("%s", (_name, start) => {
     const endless = Effect.runPromise(
       Effect.flip(kv.eval("redis.call('SET', 'began', '1') while true do end"))
     )
-    const { engine } = Context.get(context, RequestEngine)
+    const engine = engineOf(context)
     await until("others are told", () => engine.gate.busy)
     const startedAt = performance.now()
     await stop(last)

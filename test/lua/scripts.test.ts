@@ -10,8 +10,10 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { Engine } from "../../src/engine/engine.js"
-import { Kv, Server } from "../../src/index.js"
+import { Kv } from "../../src/index.js"
+import { servicesOf } from "../../src/kv/Parts.js"
 import { RequestEngine } from "../../src/RequestEngine.js"
+import * as Server from "../../src/Server.js"
 import { Client, plain, type Reply } from "../support/client.mjs"
 import { temporaryDir, until } from "../support/server.mjs"
 import { type ScriptReply, scriptReplies } from "./redis7.js"
@@ -31,7 +33,7 @@ beforeAll(async () => {
     Layer.provideMerge(Kv.layer({ dir, appendonly: true, busyReplyThreshold: 50 }))
   )
   const context = await Effect.runPromise(Layer.buildWithScope(layers, scope))
-  engine = Context.get(context, RequestEngine).engine
+  engine = Context.get(servicesOf(Context.get(context, Kv.Store)), RequestEngine).engine
   kv = Context.get(context, Kv.Kv)
   const [address] = Context.get(context, Server.Server).addresses
   port = address?._tag === "TcpAddress" ? address.port : 0

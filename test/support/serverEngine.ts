@@ -95,6 +95,8 @@ export interface TestClient {
   readonly raw: (...args: ReadonlyArray<string>) => string
   /** Executes one command; its reply (undefined where there is none). */
   readonly call: (...args: ReadonlyArray<string>) => Reply | undefined
+  /** The replies that have come by themselves since the last call, or the last command. */
+  readonly received: () => ReadonlyArray<Reply>
   /** Executes commands that arrive in one read. */
   readonly pipeline: (...commands: ReadonlyArray<ReadonlyArray<string>>) => ReadonlyArray<Reply>
   /** Whether the server has closed the connection: after its replies, or at once. */
@@ -205,11 +207,18 @@ export const makeServerEngine = (
     const feed = (bytes: Buffer): string => {
       sent = []
       engine.feed(session, byteSource(bytes), bytes.length)
-      return Buffer.concat(sent).toString("latin1")
+      const text = Buffer.concat(sent).toString("latin1")
+      sent = []
+      return text
     }
     const raw = (...args: ReadonlyArray<string>): string =>
       feed(encodeCommand(args.map((arg) => Buffer.from(arg, "latin1"))))
     const client: TestClient = {
+      received: () => {
+        const text = Buffer.concat(sent).toString("latin1")
+        sent = []
+        return readReplies(text)
+      },
       session,
       raw,
       call: (...args) => readReplies(raw(...args))[0],

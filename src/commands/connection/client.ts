@@ -203,6 +203,21 @@ const kill = (c: Invocation): void => {
   else c.reply.ok()
 }
 
+const unblock = (c: Invocation): void => {
+  const wanted = c.integerOrFail(2)
+  if (wanted === undefined) return
+  const isError = c.argc === 4 && c.isWord(3, "ERROR")
+  if (c.argc > 4 || (c.argc === 4 && !isError && !c.isWord(3, "TIMEOUT"))) {
+    c.fail(Errors.UNBLOCK_REASON)
+    return
+  }
+  const { blocking, sessions } = c.context
+  const blocked = sessions.get(Number(wanted))?.blocked ?? null
+  c.reply.integer(blocked === null ? 0 : 1)
+  if (blocked === null) return
+  blocking.finish(blocked, isError ? (reply) => reply.constant(Errors.UNBLOCKED) : blocked.block.timedOut)
+}
+
 const replies = (c: Invocation): void => {
   const { session } = c
   if (c.isWord(2, "ON")) {
@@ -288,6 +303,8 @@ const HELP = [
   "    Set client meta attr. Options are:",
   "    * LIB-NAME: the client lib name.",
   "    * LIB-VER: the client lib version.",
+  "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+  "    Unblock the specified blocked client.",
   "TRACKINGINFO",
   "    Report tracking status for the current connection.",
   "NO-EVICT (ON|OFF)",
@@ -437,6 +454,17 @@ export const client: CommandRecord = {
       since: "6.2.0",
       summary: "Returns information about server-assisted client-side caching for the connection.",
       handler: trackinginfo
+    },
+    {
+      ...sub,
+      name: "unblock",
+      arity: -3,
+      flags: ["admin", "noscript", "loading", "stale"],
+      since: "5.0.0",
+      summary: "Unblocks a client blocked by a blocking command from a different connection.",
+      complexity: "O(log N) where N is the number of client connections",
+      synopsis: "client-id [TIMEOUT | ERROR]",
+      handler: unblock
     },
     helpRecord(container, "5.0.0", HELP)
   ]

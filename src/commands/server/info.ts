@@ -80,11 +80,11 @@ const server = ({
   ]
 }
 
-const clients = ({ server: { settings }, sessions }: CommandContext): Fields => {
+const clients = ({ blocking, server: { settings }, sessions }: CommandContext): Fields => {
   let blocked = 0
   let queryBytesMax = 0
   for (const session of sessions.values()) {
-    if (session.waiting) blocked++
+    if (session.blocked !== null) blocked++
     queryBytesMax = Math.max(queryBytesMax, session.decoder.heldBytes)
   }
   return [
@@ -95,8 +95,8 @@ const clients = ({ server: { settings }, sessions }: CommandContext): Fields => 
     ["client_recent_max_output_buffer", 0],
     ["blocked_clients", blocked],
     ["tracking_clients", 0],
-    ["clients_in_timeout_table", 0],
-    ["total_blocking_keys", 0],
+    ["clients_in_timeout_table", blocking.timedCount],
+    ["total_blocking_keys", blocking.keyCount],
     ["total_blocking_keys_on_nokey", 0]
   ]
 }
