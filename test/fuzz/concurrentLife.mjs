@@ -91,6 +91,7 @@ export class Life {
       onViolation: (text, from) => world.fail(text, from)
     })
     connection.db = db
+    if (world.stopping) connection.closeReason = "restart"
     world.connections.add(connection)
     connection.gone.then(() => world.connections.delete(connection))
     if (!(await connection.opened)) return undefined
@@ -168,7 +169,7 @@ export class Life {
   async #readSlowly(connection, requests, rng) {
     connection.pause()
     // most often a few large replies; now and then more than may be kept for one client
-    const [count, length] = rng.oneIn(12) ? [150, 1 << 20] : [rng.between(1, 20), rng.between(1000, 200_000)]
+    const [count, length] = rng.oneIn(12) ? [80, 1 << 20] : [rng.between(1, 20), rng.between(1000, 200_000)]
     if (this.#may("long")) connection.send(Array.from({ length: count }, () => requests.scriptLong(length)))
     connection.send(requests.pipeline(10))
     await pause(rng.between(20, 200))

@@ -70,7 +70,7 @@ function lengthOf(rng) {
   return rng.between(1, 90)
 }
 /** Rounds of a loop: mostly none, now and then some tens of milliseconds, which are several slices. */
-const rounds = (rng) => (rng.oneIn(25) ? rng.between(100_000, 500_000) : 0)
+const rounds = (rng) => (rng.oneIn(40) ? rng.between(50_000, 400_000) : 0)
 
 /** What a connection asks for with units of its own, and with what is everyone's. */
 export class Requests {
