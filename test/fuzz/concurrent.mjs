@@ -84,7 +84,10 @@ async function episode(seed, fault) {
         clients: given.clients,
         ms: lifeMs,
         // a canary's fault is to be found, not one of the server's own
-        without: fault === undefined ? without : [...without, "toggle", "reload", "long", "fsync", "mute"],
+        without:
+          fault === undefined
+            ? without
+            : [...without, "toggle", "reload", "scripts", "long", "fsync", "mute"],
         appendonly,
         memoryBytesMax: given.memory * 1e6
       })
@@ -169,7 +172,7 @@ async function canary() {
   for (const [name, fault] of Object.entries(faults)) {
     const startedAt = Date.now()
     let found
-    for (let i = 0; i < 3 && found === undefined; i++) found = await episode(given.seed + i, fault)
+    for (let i = 0; i < 5 && found === undefined; i++) found = await episode(given.seed + i, fault)
     const seconds = Math.round((Date.now() - startedAt) / 100) / 10
     if (found === undefined) missed++
     const how =

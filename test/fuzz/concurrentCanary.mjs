@@ -52,7 +52,13 @@ export const faults = {
       return elsewhere
     }
   },
-  "an increment is replayed twice": { restarted: (client) => client.send("INCR", "shared:0") },
+  "an increment is replayed twice": {
+    restarted: async (client) => {
+      // of some counters, as a piece of a file that is loaded twice has them
+      const { value: keys } = await client.send("KEYS", "*:n")
+      for (const { value: key } of keys.slice(0, 10)) await client.send("INCR", key)
+    }
+  },
   "half of a script is replayed": { restarted: (client) => client.send("INCR", "twin:b") }
 }
 

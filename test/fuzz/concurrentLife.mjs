@@ -9,6 +9,7 @@ import { bytesOf, Counter, foreignMismatch } from "./concurrentModel.mjs"
 import { Requests, sharedKeys, swapDb, twinKeys } from "./concurrentRequests.mjs"
 
 const unitsKept = 60
+const countersKept = 20
 const answerMsMax = 20_000
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -17,6 +18,8 @@ export class World {
   units = []
   shared = sharedKeys.map((key) => new Counter([key]))
   twin = new Counter(twinKeys)
+  /** those of single connections */
+  counters = []
   sides = []
   /** set once the process has been told to end: errors may then be anything */
   stopping = false
@@ -62,6 +65,7 @@ export class World {
     this.units = []
     this.shared = sharedKeys.map((key) => new Counter([key]))
     this.twin = new Counter(twinKeys)
+    this.counters = []
     this.sides = []
   }
 }
@@ -349,7 +353,7 @@ export class Life {
       }
     }
     await connection.ask("SELECT", 0)
-    for (const counter of [...world.shared, world.twin]) {
+    for (const counter of [...world.shared, world.twin, ...world.counters]) {
       const reply = await connection.ask("MGET", ...counter.keys)
       const values = reply.value.map((item) => (item.value === null ? 0 : Number(item.value.toString())))
       problems.push(counter.mismatch(values, knows === "all" ? counter.acked : 0))
@@ -396,6 +400,10 @@ export class Life {
       for (const unit of world.units.splice(0, Math.max(0, world.units.length - unitsKept))) {
         await connection.ask("SELECT", unit.db)
         await connection.ask("DEL", ...unit.keys)
+      }
+      await connection.ask("SELECT", 0)
+      for (const counter of world.counters.splice(0, Math.max(0, world.counters.length - countersKept))) {
+        await connection.ask("DEL", ...counter.keys)
       }
       // databases that clients of the next life flush and swap
       for (const db of [8, 9, 10]) {

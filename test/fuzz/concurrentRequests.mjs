@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto"
 import { plain } from "../support/client.mjs"
 import { kindOf } from "./concurrentConnection.mjs"
-import { foreignMismatch, Unit } from "./concurrentModel.mjs"
+import { Counter, foreignMismatch, Unit } from "./concurrentModel.mjs"
 
 export const sharedKeys = ["shared:0", "shared:1", "shared:2"]
 /** The database that is swapped with the next, again and again: only what both hold under one name is there. */
@@ -87,6 +87,9 @@ export class Requests {
     this.pairs = [0, 1].map((n) =>
       world.own(new Unit(`${name}:p${n}`, [`${name}:p${n}:a`, `${name}:p${n}:b`]), connection)
     )
+    // exact where shared ones are not: only this connection can leave an increment unanswered
+    this.counter = new Counter([`${name}:n`])
+    if (connection.db === 0) world.counters.push(this.counter)
     const own = [
       ...Array(6).fill(() => this.set()),
       ...Array(8).fill(() => this.get()),
@@ -103,6 +106,7 @@ export class Requests {
     ]
     const shared = [
       ...Array(4).fill(() => this.increment()),
+      ...Array(2).fill(() => this.incrementOwn()),
       ...Array(2).fill(() => this.twins()),
       () => this.ofOthers(),
       () => this.twinsRead(),
@@ -274,6 +278,10 @@ export class Requests {
   increment() {
     const index = this.rng.below(sharedKeys.length)
     return this.#incrementing(this.world.shared[index], ["INCR", sharedKeys[index]])
+  }
+
+  incrementOwn() {
+    return this.#incrementing(this.counter, ["INCR", ...this.counter.keys])
   }
 
   twins() {
