@@ -380,6 +380,8 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
     yield* Effect.withClock(Effect.forkScoped(Effect.forever(Effect.delay(tick, INTERVAL_MS))), Clock.make())
     const unsubscribe = settings.onChange("appendfsync", () => {
       follow()
+      // what waits for the disk from now on was not asked to be there before
+      if (isSyncedAlways()) file?.syncIfDue()
       return null
     })
     // runs before the fibers are interrupted: drain, then close

@@ -124,6 +124,9 @@ export const unknownCommand = (name: string, args: ReadonlyArray<string>): strin
   return `ERR unknown command '${printable(name)}', with args beginning with: ${shown}`
 }
 
+export const NO_SNAPSHOTS = error(
+  "ERR effect-kv cannot write RDB files yet: switch the append-only file on (CONFIG SET appendonly yes) to keep the data"
+)
 export const UNBLOCK_REASON = error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
 export const UNBLOCKED = error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
 export const UNBLOCKED_BY_SHUTDOWN = error("UNBLOCKED the server is shutting down")

@@ -6,6 +6,8 @@ export class ScriptGate {
   running = false
   /** It runs for longer than busy-reply-threshold: other clients get BUSY. */
   busy = false
+  /** Unix µs at its start: the time that it sees. */
+  startedAtMicroseconds = 0
   /** It has written, so it cannot be killed. */
   wrote = false
   /** Asks the running script to end, with this as its error. */

@@ -110,6 +110,7 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
     // ---- one script, in slices
     const begin = (): void => {
       gate.running = true
+      gate.startedAtMicroseconds = engine.server.host.unixMicroseconds()
       gate.wrote = false
       gate.killed = null
     }

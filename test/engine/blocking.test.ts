@@ -201,7 +201,7 @@ describe("a handler that throws", () => {
     pipeline(["THROW", "b"], ["SET", "a", "1"], ["THROW", "b"], ["SET", "c", "3"])
     log.endTransaction()
     expect(log.pending().toString()).toMatch(
-      /^\*1\r\n\$5\r\nMULTI\r\n[^]*SET\r\n\$1\r\na[^]*SET\r\n\$1\r\nc[^]*EXEC\r\n$/
+      /^\*1\r\n\$5\r\nMULTI\r\n[\s\S]*SET\r\n\$1\r\na[\s\S]*SET\r\n\$1\r\nc[\s\S]*EXEC\r\n$/
     )
     expect(log.pending().toString()).not.toContain("THROW")
   })

@@ -16,7 +16,9 @@ import { memory } from "./memory.js"
 const SECOND_MICROSECONDS = 1_000_000
 
 const time = (c: Invocation): void => {
-  const now = c.context.server.host.unixMicroseconds()
+  const { gate, server } = c.context
+  // time stands still in a script
+  const now = c.scripted ? gate.startedAtMicroseconds : server.host.unixMicroseconds()
   c.reply.array(2)
   c.reply.bulkInteger(Math.floor(now / SECOND_MICROSECONDS))
   c.reply.bulkInteger(now % SECOND_MICROSECONDS)
@@ -54,10 +56,18 @@ const shutdown = (c: Invocation): Outcome => {
     c.reply.ok()
     return undefined
   }
+  if (save === true) return c.fail(Errors.NO_SNAPSHOTS)
   // a script that runs too long may only be ended together with what it has written
   if (save !== false && c.context.gate.busy) return c.fail(Errors.BUSY)
   return { _tag: "Later", request: { _tag: "Shutdown", save, now, force } }
 }
+
+/** Until RDB files are written, nobody may take silence for a saved file. */
+const cannotSave = (c: Invocation): void => {
+  c.fail(Errors.NO_SNAPSHOTS)
+}
+
+const lastsave = (c: Invocation): void => c.reply.integer(c.context.server.lastSaveAt)
 
 const whoami = (c: Invocation): void => c.reply.bulkText("default")
 
@@ -148,6 +158,39 @@ export const serverCommands: ReadonlyArray<CommandRecord> = [
     handler: lolwut
   },
   debug,
+  {
+    ...server,
+    name: "save",
+    arity: 1,
+    flags: ["admin", "noscript", "no_async_loading", "no_multi"],
+    since: "1.0.0",
+    summary: "Synchronously saves the database(s) to disk.",
+    complexity: "O(N) where N is the total number of keys in all databases",
+    handler: cannotSave
+  },
+  {
+    ...server,
+    name: "bgsave",
+    arity: -1,
+    flags: ["admin", "noscript", "no_async_loading"],
+    since: "1.0.0",
+    summary: "Asynchronously saves the database(s) to disk.",
+    complexity: "O(1)",
+    synopsis: "[SCHEDULE]",
+    handler: cannotSave
+  },
+  {
+    ...server,
+    name: "lastsave",
+    arity: 1,
+    flags: ["loading", "stale", "fast"],
+    categories: ["admin", "dangerous"],
+    since: "1.0.0",
+    summary: "Returns the Unix timestamp of the last successful save to disk.",
+    complexity: "O(1)",
+    tips: ["nondeterministic_output"],
+    handler: lastsave
+  },
   {
     ...server,
     name: "shutdown",
