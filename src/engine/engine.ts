@@ -33,6 +33,9 @@ const REPLY_BYTES_MAX = 256 * 1024
 /** Bytes held back for a waiting client above which its socket is no longer read. */
 const HELD_BYTES_MAX = 64 * 1024
 
+/** One batch in so many is timed, and stands for the others: a clock costs more than many a command. */
+const TIMED_MASK = 15
+
 /** What an error reply begins with. */
 const ERROR_REPLY = 45
 
@@ -93,6 +96,7 @@ export class Engine implements CommandContext {
   /** A batch is executed. */
   private running = false
   private wait: Wait | undefined
+  private batches = 0
   /** Sessions that go on when it has ended. */
   private readonly resumable: Array<Session> = []
 
@@ -424,20 +428,23 @@ export class Engine implements CommandContext {
     }
     ahead.lookUp(batch, size)
     if (size >= GROUP_COMMANDS_MIN) ahead.load(batch, session.database, size)
+    const startedAt = (this.batches++ & TIMED_MASK) === 0 ? performance.now() : 0
+    let done = size
     for (let i = 0; i < size; i++) {
       outbox.beginReply()
       invocation.point(batch, i, session)
       const wait = execute(this, invocation, commands[i])
       const begin = outbox.endReply()
       if (session.replies !== "on") this.mute(session, reply, begin)
-      if (wait !== undefined) {
-        this.wait = wait
-        return i + 1
-      }
       if (blocking.hasReady) this.afterCommand()
-      if (session.closing) return i + 1
-      if (reply.length - start > REPLY_BYTES_MAX && i + 1 < size) return i + 1
+      this.wait = wait
+      if (wait !== undefined || session.closing || (reply.length - start > REPLY_BYTES_MAX && i + 1 < size)) {
+        done = i + 1
+        break
+      }
     }
+    if (startedAt !== 0) ahead.share((performance.now() - startedAt) * 1000 * (TIMED_MASK + 1), done)
+    if (done < size) return done
     if (reply.length - start > REPLY_BYTES_MAX && outbox.isCongested(session)) this.hold(session)
     return size
   }

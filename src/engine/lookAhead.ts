@@ -36,6 +36,15 @@ export class LookAhead {
     }
   }
 
+  /** Shares out the time that the first `count` commands took together. */
+  share(microseconds: number, count: number): void {
+    const each = microseconds / count
+    for (let i = 0; i < count; i++) {
+      const command = this.commands[i]
+      if (command !== undefined) command.microseconds += each
+    }
+  }
+
   /** Brings index slots and records of a batch into the cache, each in a loop of independent loads. */
   load(batch: CommandBatch, database: Database, size: number): void {
     const { commands, keyspace, prefetch } = this

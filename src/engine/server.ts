@@ -56,9 +56,6 @@ export class ServerState {
   aof: AofFigures = NO_AOF
   /** Written by the loader; null while nothing is loaded. */
   loading: LoadingFigures | null = null
-  /** Keys that the last load brought, and that had expired: written by the loader. */
-  loadedKeys = 0
-  expiredAtLoad = 0
   /** Unix seconds of the last save; written at the start, later by snapshots. */
   lastSaveAt: number
   /** `log.changes` at the last save: INFO gives the difference. */
@@ -71,10 +68,6 @@ export class ServerState {
   peakBytes = 0
   /** Keys go away by themselves when their time comes: read by the expiry task, set by DEBUG. */
   activeExpire = true
-  /** Unix ms at which a shutdown that has begun ends by force, or null; written by the shell. */
-  shutdownAt: number | null = null
-  /** Calls off a shutdown that waits; false where there is none. Set by the shell. */
-  abortShutdown: () => boolean = () => false
   /** Error replies by their first word, for INFO errorstats; the engine calls `noteError`. */
   readonly errors = new Map<string, number>()
 

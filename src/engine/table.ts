@@ -38,6 +38,7 @@ export class Command {
   calls = 0
   rejected = 0
   failed = 0
+  /** Time that it took, estimated: that of one batch in sixteen, shared out among its commands. */
   microseconds = 0
 
   constructor(

@@ -35,7 +35,7 @@ const seconds = (microseconds: number): string => (microseconds / 1e6).toFixed(6
 
 const server = ({
   keyspace,
-  server: { host, runId, settings, shutdownAt, startedAt, tcpPort }
+  server: { host, runId, settings, startedAt, tcpPort }
 }: CommandContext): Fields => {
   const uptimeSeconds = Math.max(0, Math.floor((keyspace.now - startedAt) / 1000))
   return [
@@ -73,10 +73,7 @@ const server = ({
             "listener0",
             `name=tcp,${settings.bind.map((one) => `bind=${one},`).join("")}port=${tcpPort}`
           ] as const
-        ]),
-    ...(shutdownAt === null
-      ? []
-      : [["shutdown_in_milliseconds", Math.max(0, shutdownAt - keyspace.now)] as const])
+        ])
   ]
 }
 
@@ -183,8 +180,8 @@ const persistence = ({ keyspace, loading, changes, server: state }: CommandConte
     ["rdb_current_bgsave_time_sec", -1],
     ["rdb_saves", 0],
     ["rdb_last_cow_size", 0],
-    ["rdb_last_load_keys_expired", state.expiredAtLoad],
-    ["rdb_last_load_keys_loaded", state.loadedKeys],
+    ["rdb_last_load_keys_expired", 0],
+    ["rdb_last_load_keys_loaded", 0],
     ["aof_enabled", bit(aof.enabled)],
     ["aof_rewrite_in_progress", 0],
     ["aof_rewrite_scheduled", 0],

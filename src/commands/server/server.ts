@@ -51,11 +51,8 @@ const shutdown = (c: Invocation): Outcome => {
     else return c.fail(Errors.SYNTAX)
   }
   if (both || (abort && (save !== undefined || now || force))) return c.fail(Errors.SYNTAX)
-  if (abort) {
-    if (!c.context.server.abortShutdown()) return c.fail(Errors.NO_ACTIVE_SHUTDOWN)
-    c.reply.ok()
-    return undefined
-  }
+  // only replicas hold up a shutdown, and there are none
+  if (abort) return c.fail(Errors.NO_ACTIVE_SHUTDOWN)
   if (save === true) return c.fail(Errors.NO_SNAPSHOTS)
   // a script that runs too long may only be ended together with what it has written
   if (save !== false && c.context.gate.busy) return c.fail(Errors.BUSY)

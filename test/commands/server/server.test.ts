@@ -276,11 +276,16 @@ describe("SHUTDOWN", () => {
     }
   })
 
-  it("ABORT calls off one that waits", () => {
-    const { call, engine } = makeServerEngine()
+  it("ABORT finds none that waits", () => {
+    const { call } = makeServerEngine()
     expect(call("SHUTDOWN", "ABORT")).toBe("-ERR No shutdown in progress.")
-    engine.server.abortShutdown = () => true
-    expect(call("SHUTDOWN", "ABORT")).toBe("OK")
+  })
+
+  it("SAVE is refused, as long as nothing can be saved", () => {
+    const { call, waits } = makeServerEngine()
+    expect(call("SHUTDOWN", "SAVE")).toMatch(/^-ERR effect-kv cannot write RDB files yet/)
+    expect(call("BGSAVE")).toMatch(/^-ERR effect-kv cannot write RDB files yet/)
+    expect(waits).toEqual([])
   })
 
   it("only NOSAVE goes on while a script runs for too long", () => {
