@@ -4,7 +4,7 @@
 
 import type { LuaState } from "fengari"
 import type { LuaString } from "fengari/src/lstring.js"
-import { ldebug, llex, lstring, lvm } from "./internals.js"
+import { ldebug, lstring, lvm } from "./internals.js"
 
 const LONG_STRING = 20
 const STRING = 4
@@ -48,6 +48,3 @@ const runError = ldebug.luaG_runerror
 const C_STACK = Uint8Array.from(Buffer.from("C stack overflow"))
 ldebug.luaG_runerror = (L, format, ...args) =>
   runError(L, format[0] === 74 && format[1] === 83 ? C_STACK : format, ...args)
-
-// 5.3's parser knows the environment by a name that scripts could use; in 5.1 it is a name like any other
-llex.LUA_ENV[0] = 1

@@ -1,6 +1,7 @@
 /** The parts of fengari that are used, as they are typed here: it ships no types of its own. */
 declare module "fengari/src/defs.js" {
-  const defs: object
+  /** What is cached is one array for all who ask for the text. */
+  const defs: { to_luastring(text: string, cached: boolean): Uint8Array }
   export default defs
 }
 declare module "fengari/src/luaconf.js" {
@@ -10,10 +11,6 @@ declare module "fengari/src/luaconf.js" {
     LUA_COMPAT_FLOATSTRING: boolean
   }
   export default luaconf
-}
-declare module "fengari/src/llex.js" {
-  const llex: { LUA_ENV: Uint8Array }
-  export default llex
 }
 declare module "fengari/src/lstring.js" {
   import type { LuaState } from "fengari"

@@ -9,7 +9,6 @@ import "./strings.js"
 import ldebug from "fengari/src/ldebug.js"
 import ldo from "fengari/src/ldo.js"
 import lfunc from "fengari/src/lfunc.js"
-import llex from "fengari/src/llex.js"
 import lobject from "fengari/src/lobject.js"
 import lstate from "fengari/src/lstate.js"
 import lstring from "fengari/src/lstring.js"
@@ -17,4 +16,4 @@ import ltable from "fengari/src/ltable.js"
 import ltm from "fengari/src/ltm.js"
 import lvm from "fengari/src/lvm.js"
 
-export { ldebug, ldo, lfunc, llex, lobject, lstate, lstring, ltable, ltm, lvm }
+export { ldebug, ldo, lfunc, lobject, lstate, lstring, ltable, ltm, lvm }

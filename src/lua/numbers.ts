@@ -1,5 +1,6 @@
 /**
- * Numbers of Lua 5.1 in fengari, before its VM loads. Pure, but for what it changes in fengari.
+ * Numbers of Lua 5.1 in fengari, and the name of its environment, before its VM loads. Pure, but for what it changes
+ * in fengari.
  *
  * fengari is Lua 5.3 with 32-bit integers; Redis scripts know doubles alone. That is corrected in the modules that
  * the VM takes them from, so this module must be evaluated before "fengari" is.
@@ -24,8 +25,9 @@ export const formatNumber = (value: number): string => {
 
 const trimZeros = (digits: string): string => (digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits)
 
-// a use, so that bundlers keep the import
-void defs
+// 5.3's parser knows the environment by a name that scripts could use; in 5.1 it is a name like any other. (And a use
+// of the module that bundlers cannot leave out.)
+defs.to_luastring("_ENV", true)[0] = 1
 luaconf.lua_number2str = formatNumber
 luaconf.lua_integer2str = formatNumber
 luaconf.LUA_COMPAT_FLOATSTRING = true
