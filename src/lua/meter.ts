@@ -78,20 +78,22 @@ const collectGarbage = (): void => {
   collect()
 }
 
-/** What was charged reaches the limit: finds out what is held indeed. */
+/**
+ * What was charged reaches the limit: finds out what is held indeed. More than half of the limit is too much, so that
+ * there is always as much again to allocate before the next collection.
+ */
 const measure = (wanted: number): void => {
-  if (wanted < meter.limit) {
+  const enough = meter.limit / 2
+  if (wanted < enough) {
     meter.bytes = wanted + Math.max(0, held() - meter.before)
-    // an eighth of the limit at least lies between two collections
-    if (meter.bytes > meter.limit - meter.limit / 8) {
+    if (meter.bytes > enough) {
       collectGarbage()
       meter.bytes = wanted + Math.max(0, held() - meter.before)
     }
-    if (meter.bytes <= meter.limit - meter.limit / 8) return
+    if (meter.bytes <= enough) return
   }
-  meter.bytes -= wanted
-  // the account stays near the limit, so that who goes on after the error is soon measured again
-  meter.bytes = Math.min(meter.bytes, meter.limit - meter.limit / 8)
+  // who goes on after the error is measured again when it has allocated as much once more
+  meter.bytes = enough
   outOfMemory()
 }
 

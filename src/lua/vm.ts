@@ -23,11 +23,11 @@ export type { ScriptHost } from "./redisLibrary.js"
 export type SliceEnd = "yielded" | "done"
 
 export interface LuaVmOptions {
-  /** Bytes that a script may hold, roughly: more is Lua's "not enough memory". */
+  /** Bytes that a script may allocate, of which it may hold half: more is Lua's "not enough memory". */
   readonly memoryLimit?: number
 }
 
-/** A script may hold so much, or a quarter of what V8 may. */
+/** A script may allocate so much before it is measured, or a quarter of what V8 may hold. */
 const MEMORY_LIMIT = 256 * 1024 * 1024
 const FRAMES_MAX = 250
 
