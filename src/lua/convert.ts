@@ -6,35 +6,75 @@
  * first nil.
  */
 
+import type { TValue } from "fengari/src/lobject.js"
+import type { LuaString } from "fengari/src/lstring.js"
 import type { ReplyWriter } from "../resp/writer.js"
 import { INT64_MAX, INT64_MIN, normalize } from "../values/integer.js"
-import { type LuaState, lua } from "./fengari.js"
 import { BIG_NUMBER, DOUBLE, ERR, FORMAT, MAP, OK, SET, STRING, VERBATIM } from "./fields.js"
+import { lobject, lstring } from "./internals.js"
+import { getNumber, type LuaTable } from "./tables.js"
+
+const T_BOOLEAN = 1
+const T_NUMBER = 3
+const T_STRING = 4
+const T_TABLE = 5
 
 /** Tables deeper than this are refused, as Lua's stack would in Redis. */
 const DEPTH_MAX = 4000
+/** Values of a reply: a few tables that contain one another many times over would make a reply without end. */
+const VALUES_MAX = 4_000_000
+/** Bytes that a reply may have. */
+const LENGTH_MAX = 512 * 1024 * 1024
 
-/** Whether the script has asked for RESP3: only then is a boolean one. */
-let booleans = false
+/** A script returned more than can be sent. */
+export class ReplyTooLarge extends Error {}
 
-/** Writes the value at a stack index (0: nothing was returned); `protocol` is what the script chose for itself. */
-export const writeReply = (L: LuaState, index: number, reply: ReplyWriter, protocol: 2 | 3): void => {
-  booleans = protocol === 3
-  writeValue(L, index, reply, 0)
+/** What one conversion knows. */
+interface Conversion {
+  readonly reply: ReplyWriter
+  /** Whether the script has asked for RESP3: only then is a boolean one. */
+  readonly booleans: boolean
+  /** Values that may still follow, and bytes. */
+  values: number
+  readonly lengthMax: number
 }
 
-const writeValue = (L: LuaState, index: number, reply: ReplyWriter, depth: number): void => {
-  const type = index === 0 ? lua.LUA_TNIL : lua.lua_type(L, index)
-  if (type === lua.LUA_TSTRING) {
-    const bytes = lua.lua_tolstring(L, index)
-    reply.bulk(bytes, 0, bytes.length)
-  } else if (type === lua.LUA_TNUMBER) reply.integer(truncate(lua.lua_tonumber(L, index)))
-  else if (type === lua.LUA_TBOOLEAN) {
-    if (booleans) reply.boolean(lua.lua_toboolean(L, index))
-    else if (lua.lua_toboolean(L, index)) reply.integer(1)
-    else reply.null()
-  } else if (type === lua.LUA_TTABLE) writeTable(L, index, reply, depth)
-  else reply.null()
+/** Writes a value (undefined: nothing was returned); `protocol` is what the script chose for itself. */
+export const writeReply = (value: TValue | undefined, reply: ReplyWriter, protocol: 2 | 3): void => {
+  const lengthMax = reply.length + LENGTH_MAX
+  if (value === undefined) reply.null()
+  else writeValue(value, { reply, booleans: protocol === 3, values: VALUES_MAX, lengthMax }, 0)
+}
+
+const bytesOf = (value: TValue): Uint8Array => (value.value as LuaString).realstring
+const text = (value: TValue): string => Buffer.from(bytesOf(value)).toString("latin1")
+const line = (value: TValue): string => text(value).replace(/[\r\n]/g, " ")
+
+const writeValue = (value: TValue, to: Conversion, depth: number): void => {
+  const { reply } = to
+  if (--to.values < 0 || reply.length > to.lengthMax) throw new ReplyTooLarge()
+  switch (value.type & 15) {
+    case T_STRING: {
+      const bytes = bytesOf(value)
+      reply.bulk(bytes, 0, bytes.length)
+      return
+    }
+    case T_NUMBER:
+      reply.integer(truncate(value.value))
+      return
+    case T_BOOLEAN: {
+      const truth: boolean = value.value
+      if (to.booleans) reply.boolean(truth)
+      else if (truth) reply.integer(1)
+      else reply.null()
+      return
+    }
+    case T_TABLE:
+      writeTable(value.value, to, depth)
+      return
+    default:
+      reply.null()
+  }
 }
 
 /** A double as C converts it to a 64-bit integer. */
@@ -45,69 +85,88 @@ const truncate = (value: number): number | bigint => {
   return normalize(BigInt.asIntN(64, BigInt(whole) > INT64_MAX ? INT64_MAX : BigInt(whole)))
 }
 
-const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")
-
-/** Reads a field without metamethods, onto the stack; its type. */
-const rawField = (L: LuaState, index: number, name: Uint8Array): number => {
-  lua.lua_pushlstring(L, name, name.length)
-  return lua.lua_rawget(L, index)
+/** The field of a table, without metamethods, where it is of the type; null otherwise. */
+const field = (table: LuaTable, name: Uint8Array, type: number): TValue | null => {
+  const entry = table.strong.get(hashOfField(name))
+  return entry !== undefined && (entry.value.type & 15) === type ? entry.value : null
+}
+const hashes = new Map<Uint8Array, string>()
+const hashOfField = (name: Uint8Array): string => {
+  let hash = hashes.get(name)
+  if (hash === undefined) {
+    hash = lstring.luaS_hash(name)
+    hashes.set(name, hash)
+  }
+  return hash
 }
 
-const writeTable = (L: LuaState, index: number, reply: ReplyWriter, depth: number): void => {
+const writeTable = (table: LuaTable, to: Conversion, depth: number): void => {
   if (depth > DEPTH_MAX) throw new RangeError("nested too deep")
-  lua.lua_checkstack(L, 8)
-  const top = lua.lua_gettop(L)
-  if (rawField(L, index, ERR) === lua.LUA_TSTRING) {
-    const message = text(lua.lua_tolstring(L, -1))
-    reply.error(message.startsWith("-") ? message.slice(1) : message)
-  } else if (rawField(L, index, OK) === lua.LUA_TSTRING) {
-    reply.simple(text(lua.lua_tolstring(L, -1)).replace(/[\r\n]/g, " "))
-  } else if (rawField(L, index, DOUBLE) === lua.LUA_TNUMBER) reply.double(lua.lua_tonumber(L, -1))
-  else if (rawField(L, index, MAP) === lua.LUA_TTABLE) writeEntries(L, lua.lua_gettop(L), reply, depth, true)
-  else if (rawField(L, index, SET) === lua.LUA_TTABLE) writeEntries(L, lua.lua_gettop(L), reply, depth, false)
-  else if (rawField(L, index, BIG_NUMBER) === lua.LUA_TSTRING) {
-    reply.bigNumber(text(lua.lua_tolstring(L, -1)).replace(/[\r\n]/g, " "))
-  } else if (rawField(L, index, VERBATIM) === lua.LUA_TTABLE) {
-    const verbatim = lua.lua_gettop(L)
-    rawField(L, verbatim, FORMAT)
-    rawField(L, verbatim, STRING)
-    reply.verbatim(text(lua.lua_tolstring(L, -2)).slice(0, 3), text(lua.lua_tolstring(L, -1)))
-  } else writeArray(L, index, reply, depth)
-  lua.lua_settop(L, top)
+  if (table.strong.size === 0) {
+    writeArray(table, to, depth)
+    return
+  }
+  for (const { name, type, write } of FORMS) {
+    const value = field(table, name, type)
+    if (value !== null) {
+      write(value, to, depth)
+      return
+    }
+  }
+  writeArray(table, to, depth)
 }
 
-const writeArray = (L: LuaState, index: number, reply: ReplyWriter, depth: number): void => {
-  let count = 0
-  for (; lua.lua_rawgeti(L, index, count + 1) !== lua.LUA_TNIL; count++) lua.lua_pop(L, 1)
-  lua.lua_pop(L, 1)
-  reply.array(count)
-  for (let i = 1; i <= count; i++) {
-    lua.lua_rawgeti(L, index, i)
-    writeValue(L, lua.lua_gettop(L), reply, depth + 1)
-    lua.lua_pop(L, 1)
+interface Form {
+  readonly name: Uint8Array
+  readonly type: number
+  readonly write: (value: TValue, to: Conversion, depth: number) => void
+}
+/** Tables that stand for other types, by the field that says so, in the order in which they are looked for. */
+const FORMS: ReadonlyArray<Form> = [
+  {
+    name: ERR,
+    type: T_STRING,
+    write: (value, { reply }) => {
+      const message = text(value)
+      reply.error(message.startsWith("-") ? message.slice(1) : message)
+    }
+  },
+  { name: OK, type: T_STRING, write: (value, { reply }) => reply.simple(line(value)) },
+  { name: DOUBLE, type: T_NUMBER, write: (value, { reply }) => reply.double(value.value) },
+  { name: MAP, type: T_TABLE, write: (value, to, depth) => writeEntries(value.value, to, depth, true) },
+  { name: SET, type: T_TABLE, write: (value, to, depth) => writeEntries(value.value, to, depth, false) },
+  { name: BIG_NUMBER, type: T_STRING, write: (value, { reply }) => reply.bigNumber(line(value)) },
+  {
+    name: VERBATIM,
+    type: T_TABLE,
+    write: (value, { reply }) => {
+      const format = field(value.value, FORMAT, T_STRING)
+      const string = field(value.value, STRING, T_STRING)
+      if (format === null || string === null) reply.null()
+      else reply.verbatim(text(format).slice(0, 3), text(string))
+    }
   }
+]
+
+const writeArray = (table: LuaTable, to: Conversion, depth: number): void => {
+  let count = 0
+  while (getNumber(table, count + 1).type !== 0) count++
+  to.reply.array(count)
+  for (let i = 1; i <= count; i++) writeValue(getNumber(table, i), to, depth + 1)
 }
 
-const writeEntries = (
-  L: LuaState,
-  index: number,
-  reply: ReplyWriter,
-  depth: number,
-  values: boolean
-): void => {
-  let count = 0
-  lua.lua_pushnil(L)
-  while (lua.lua_next(L, index) !== 0) {
-    count++
-    lua.lua_pop(L, 1)
+const writeEntries = (table: LuaTable, to: Conversion, depth: number, values: boolean): void => {
+  const entries: Array<readonly [TValue, TValue]> = []
+  table.array.forEach((value, i) => {
+    if (value.type !== 0) entries.push([new lobject.TValue(T_NUMBER, i + 1), value])
+  })
+  for (let entry = table.first; entry !== null; entry = entry.next) {
+    if (entry.value.type !== 0) entries.push([entry.key, entry.value])
   }
-  if (values) reply.map(count)
-  else reply.set(count)
-  lua.lua_pushnil(L)
-  while (lua.lua_next(L, index) !== 0) {
-    const value = lua.lua_gettop(L)
-    writeValue(L, value - 1, reply, depth + 1)
-    if (values) writeValue(L, value, reply, depth + 1)
-    lua.lua_pop(L, 1)
+  if (values) to.reply.map(entries.length)
+  else to.reply.set(entries.length)
+  for (const [key, value] of entries) {
+    writeValue(key, to, depth + 1)
+    if (values) writeValue(value, to, depth + 1)
   }
 }

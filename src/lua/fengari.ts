@@ -1,12 +1,15 @@
 /**
- * fengari with Lua 5.1's numbers: every number is a double. Pure, but for what it changes in fengari.
- *
- * The order of the imports matters: numbers.js and protectedCalls.js correct modules that the VM reads when it loads.
+ * fengari made to run Lua 5.1: its numbers, strings, tables, operations and the loop that executes. Pure, but for what
+ * it changes in fengari.
+ * (internals.js says why the order of the imports matters.)
  */
-import "./numbers.js"
-import "./protectedCalls.js"
+import { lobject } from "./internals.js"
+import "./tables.js"
+import "./operations.js"
+import "./execute.js"
+import "./errors.js"
 import fengari from "fengari"
-import lobject, { type TValue } from "fengari/src/lobject.js"
+import type { TValue } from "fengari/src/lobject.js"
 
 const FLOAT = 3
 const INTEGER = 19
@@ -31,6 +34,8 @@ const readNumber = lobject.luaO_str2num
 const HEXADECIMAL = /^\s*([+-]?)0[xX]([0-9a-fA-F]+)\s*$/
 
 lobject.luaO_str2num = (text, out) => {
+  // a number takes no more than this; what is longer need not be looked through
+  if (text.length > 400) return 0
   // big hexadecimal integers wrap in 5.3; in 5.1 they are doubles like any other
   const end = text.indexOf(0)
   const match = HEXADECIMAL.exec(Buffer.from(end < 0 ? text : text.subarray(0, end)).toString("latin1"))
@@ -41,5 +46,5 @@ lobject.luaO_str2num = (text, out) => {
   return text.length + (end < 0 ? 1 : 0)
 }
 
-export const { lua, lauxlib, lualib, to_luastring } = fengari
+export const { lua, lauxlib, to_luastring } = fengari
 export type { LuaDebug, LuaFunction, LuaState } from "fengari"

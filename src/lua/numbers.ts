@@ -1,13 +1,12 @@
 /**
- * Numbers and string hashes of Lua 5.1 in fengari, before its VM loads. Pure, but for what it changes in fengari.
+ * Numbers of Lua 5.1 in fengari, and the name of its environment, before its VM loads. Pure, but for what it changes
+ * in fengari.
  *
- * fengari is Lua 5.3 with 32-bit integers; Redis scripts know doubles alone. And its string hash joins bytes as
- * hexadecimal without padding, so that different strings are one. Both are corrected in the modules that the VM
- * takes them from, so this module must be evaluated before "fengari" is.
+ * fengari is Lua 5.3 with 32-bit integers; Redis scripts know doubles alone. That is corrected in the modules that
+ * the VM takes them from, so this module must be evaluated before "fengari" is.
  */
 // defs first: a circular import leaves LUAI_MAXSTACK undefined otherwise
 import defs from "fengari/src/defs.js"
-import lstring from "fengari/src/lstring.js"
 import luaconf from "fengari/src/luaconf.js"
 
 /** A double as C's "%.14g". */
@@ -26,22 +25,9 @@ export const formatNumber = (value: number): string => {
 
 const trimZeros = (digits: string): string => (digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits)
 
-/** A key for a string of bytes: the bytes themselves, a character each, so that order is the order of bytes. */
-const hashOf = (bytes: Uint8Array): string => {
-  let text = "|"
-  for (let at = 0; at < bytes.length; at += 4096) {
-    text += String.fromCharCode.apply(null, bytes.subarray(at, at + 4096) as unknown as Array<number>)
-  }
-  return text
-}
-
-// a use, so that bundlers keep the import
-void defs
+// 5.3's parser knows the environment by a name that scripts could use; in 5.1 it is a name like any other. (And a use
+// of the module that bundlers cannot leave out.)
+defs.to_luastring("_ENV", true)[0] = 1
 luaconf.lua_number2str = formatNumber
 luaconf.lua_integer2str = formatNumber
 luaconf.LUA_COMPAT_FLOATSTRING = true
-lstring.luaS_hash = hashOf
-lstring.luaS_hashlongstr = (text) => {
-  text.hash ??= hashOf(text.getstr())
-  return text.hash
-}

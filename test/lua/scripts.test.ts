@@ -72,9 +72,29 @@ const appended = async (work: () => Promise<unknown>): Promise<ReadonlyArray<str
 }
 
 describe("replies are those of redis-server 7.0.15", () => {
-  /** What fengari does otherwise and the 5.1 dialect is to correct: run all the same, and held to once it agrees. */
-  const dialect =
-    /format|1e20|0\.1|1\/3|1e-7|SUBSCRIBE|CONFIG|SCRIPT|WATCH|MULTI|CLIENT|a\.b|error\((nil|5)?\)|x x|t\.x\.y|string\.foo|redis\.foo|\(os|os\.|rawset|setmetatable\(_G|goto|\/\/|&|<<|~1|\\x41|\\z|\\u|0x\.8|log\(9|set_repl\(9|acl_check|yield\(\)|123456789012345/
+  const compileRules = "5.3's parser takes what 5.1's refuses, or the other way round"
+  const notYet = "the command is not there yet"
+  /** Where this VM answers otherwise, each with its reason. One that agrees after all has to be taken out. */
+  const otherwise = new Map([
+    ["return tostring(123456789012345)", "C rounds half to even, toExponential up"],
+    ["return redis.call('SUBSCRIBE','c')", notYet],
+    ["return redis.call('WATCH','x')", notYet],
+    ["return redis.call('MULTI')", notYet],
+    ["return type(os)", "os.clock is there, as in 7.2"],
+    ["return type(os.clock)", "os.clock is there, as in 7.2"],
+    ["return type(os.time)", "os.clock is there, as in 7.2"],
+    ["goto x ::x:: return 1", compileRules],
+    ["local goto = 5 return goto", compileRules],
+    ["return 7 // 2", compileRules],
+    ["return 7 & 3", compileRules],
+    ["return 1 << 3", compileRules],
+    ["return ~1", compileRules],
+    ["return '\\x41'", compileRules],
+    ["return '\\z  a'", compileRules],
+    ["return '\\u{41}'", compileRules],
+    ["return 0x.8", compileRules],
+    ["return redis.acl_check_cmd('get','k')", "there is no ACL yet"]
+  ])
 
   const exact = (reply: Reply): ScriptReply => {
     switch (reply.type) {
@@ -99,12 +119,17 @@ describe("replies are those of redis-server 7.0.15", () => {
 
   beforeAll(() => send("FLUSHALL"))
 
+  it("each one that is answered otherwise is among them", () => {
+    const scripts = new Set(scriptReplies.map(([script]) => script))
+    expect([...otherwise.keys()].filter((script) => !scripts.has(script))).toEqual([])
+  })
+
   it.each(scriptReplies.map((row) => [row[0], row] as const))("%s", async (_title, row, ...rest) => {
     void rest
     const [script, expected, keys = [], args = []] = row
     const reply = exact(await evaluate(script, keys, args))
-    if (dialect.test(script) && JSON.stringify(reply) !== JSON.stringify(expected)) return
-    expect(reply).toEqual(expected)
+    if (otherwise.has(script)) expect(reply).not.toEqual(expected)
+    else expect(reply).toEqual(expected)
   })
 })
 
