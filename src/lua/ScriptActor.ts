@@ -173,7 +173,7 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
           Effect.zipRight(
             Effect.logError("a script failed by a bug; please report it", cause),
             Effect.sync(() => {
-              engine.changes.log.endTransaction()
+              runner?.drop()
               end()
               task.complete((reply) => reply.error("ERR internal error"))
             })

@@ -23,6 +23,8 @@ export interface ScriptRunner {
   readonly resume: (sliceMs: number) => SliceEnd
   /** What the running task has changed will not be kept: the server stops. */
   readonly abandon: () => void
+  /** Lets go of a task that a bug has ended; what it had changed is in force, and is kept. */
+  readonly drop: () => void
   /** The reply of the task that has ended. */
   readonly finish: () => WriteReply
   readonly forget: (sha: string | null) => void
@@ -127,6 +129,10 @@ export const makeScriptRunner = (
     },
     abandon: () => {
       abandoned = true
+    },
+    drop: () => {
+      vm.release()
+      changes.log.endTransaction()
     },
     forget: (sha) => vm.forget(sha)
   }
