@@ -71,6 +71,8 @@ export class StreamConnection implements Connection {
       this.lingering.add(socket)
       closed()
     })
+    // the listener accepts them paused
+    socket.resume()
   }
 
   keepAlive(seconds: number): void {
