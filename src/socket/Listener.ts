@@ -81,7 +81,7 @@ const localOf = (address: SocketServer.Address): string => {
 
 const listen = (options: ListenOptions): Effect.Effect<Net.Server, SocketServer.SocketServerError> =>
   Effect.async((resume) => {
-    const server = Net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
+    const server = Net.createServer({ allowHalfOpen: true, noDelay: true })
     const fail = (cause: unknown): void =>
       resume(Effect.fail(new SocketServer.SocketServerError({ reason: "Open", cause })))
     server.once("error", fail)

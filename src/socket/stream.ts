@@ -71,8 +71,6 @@ export class StreamConnection implements Connection {
       this.lingering.add(socket)
       closed()
     })
-    // the listener accepts them paused
-    socket.resume()
   }
 
   keepAlive(seconds: number): void {
