@@ -126,7 +126,11 @@ const placesOf = (settings: Settings): ReadonlyArray<Place> => {
     places.push({
       where: settings.unixsocket,
       optional: false,
-      options: { path: settings.unixsocket, backlog }
+      options: {
+        path: settings.unixsocket,
+        permissions: Number.parseInt(settings.value("unixsocketperm"), 8),
+        backlog
+      }
     })
   }
   return places

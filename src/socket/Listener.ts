@@ -1,64 +1,70 @@
 /**
- * A `SocketServer` for servers that answer on the spot. App tier.
+ * What accepts connections: a `Listener` for servers that answer on the spot, and Platform's `SocketServer` of the
+ * same socket for everyone else. App tier.
  *
- * It provides Platform's own tag, so it can be exchanged for the stock one; what it does otherwise:
+ * `Listener.onConnection` hands out a connection during the call in which it was accepted; there is no fiber, scope or
+ * promise per connection. `SocketServer.run` works as the stock one does, but:
  *   - a client's half-close leaves the connection open for the replies that still wait (`allowHalfOpen`);
- *   - reads go into one buffer that all connections share, so that nothing is allocated per read: `onBytes` hands a
- *     connection's bytes to a synchronous consumer, valid during the call only;
  *   - nothing is accepted once the scope begins to close, and closing cannot hang on a connection nobody owns.
  */
-
+import * as fs from "node:fs"
 import * as Net from "node:net"
 import type * as Socket from "@effect/platform/Socket"
 import * as SocketServer from "@effect/platform/SocketServer"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import { type ByteSource, byteSource } from "../resp/batch.js"
+import { type Connection, hostPort } from "./connection.js"
+import { descriptorsLeft } from "./descriptors.js"
+import { HandleShare, handles, takeOver } from "./handle.js"
+import { Lingering } from "./lingering.js"
+import { StreamConnection } from "./stream.js"
+import * as UnixSocket from "./UnixSocket.js"
 
-/** Bytes of the buffer that all connections read into; one read brings at most so many. */
-export const READ_BYTES_MAX = 64 * 1024
-
-/** Takes bytes that were read: [0, count) of the source. */
-export type BytesSink = (source: ByteSource, count: number) => void
-
-const sinks = new WeakMap<Net.Socket, { sink: BytesSink | null }>()
+/** Takes a connection; it calls `start` or `release` of it, at once or later. */
+export type Acceptor = (connection: Connection) => void
 
 /**
- * Hands every byte that a connection of this listener receives to `sink`, at once and in order. The socket must be
- * one of `NetSocket` as this module's layer provides it; reading starts with this call.
- *
  * @since 0.1.0
+ * @category models
  */
-export const onBytes = (socket: Net.Socket, sink: BytesSink): void => {
-  const slot = sinks.get(socket)
-  if (slot === undefined) {
-    socket.on("data", (chunk: Buffer) => sink(byteSource(chunk), chunk.length))
-    return
+export class Listener extends Context.Tag("effect-kv/Listener")<
+  Listener,
+  {
+    readonly address: SocketServer.Address
+    /** Connections that wait for their clients to end, after their last reply. */
+    readonly lingering: Lingering
+    /** Hands every connection to `accept`, those first that came before this call. There is one acceptor: the last. */
+    readonly onConnection: (accept: Acceptor) => void
+    /** Stops listening. Connections that were handed out are not touched. */
+    readonly stop: () => void
   }
-  slot.sink = sink
-  socket.resume()
-  // starts the reads of a handle that was accepted paused
-  socket.read(0)
-}
-
-/** What Node keeps in a socket that it has accepted: taken over to read into a buffer of our own. */
-interface AcceptedSocket {
-  _handle?: object | null
-}
+>() {}
 
 /** Where to listen: a TCP port or a Unix socket's path. */
 export interface ListenOptions {
   readonly host?: string
   readonly port?: number
   readonly path?: string
+  /** The mode of the Unix socket's file; 0 leaves what the process's umask gives. */
+  readonly permissions?: number
   readonly backlog?: number
   readonly ipv6Only?: boolean
+  /**
+   * How sockets are driven: through Node's handles where this runtime is known for it ("handles"), or by `net.Socket`
+   * everywhere ("streams").
+   */
+  readonly drive?: "handles" | "streams"
 }
+
+/** Connections that may wait for an acceptor; it comes right after the start. */
+const UNOWNED_MAX = 1024
+/** Pauses between log lines about descriptors. */
+const COMPLAINT_MS = 1000
 
 const addressOf = (server: Net.Server): SocketServer.Address => {
   const address = server.address()
@@ -67,108 +73,99 @@ const addressOf = (server: Net.Server): SocketServer.Address => {
     : { _tag: "TcpAddress", hostname: address.address, port: address.port }
 }
 
-/** The same connection with reads into the shared buffer, where this Node lets us have its handle. */
-const shareReads = (accepted: Net.Socket, shared: ByteSource): Net.Socket => {
-  const holder = accepted as unknown as AcceptedSocket
-  const handle = holder._handle
-  if (handle === undefined || handle === null) return accepted
-  holder._handle = null
-  const slot: { sink: BytesSink | null } = { sink: null }
-  // `handle` is what Node's own accept passes; `onread` is public
-  const options = {
-    handle,
-    allowHalfOpen: true,
-    onread: {
-      buffer: shared.bytes,
-      callback: (count: number) => {
-        if (slot.sink !== null) slot.sink(shared, count)
-        // a consumer that knows nothing of the shared buffer gets bytes of its own
-        else socket.emit("data", Buffer.from(shared.bytes.subarray(0, count)))
-        return true
-      }
-    }
-  }
-  const socket: Net.Socket = new Net.Socket(options as Net.SocketConstructorOpts)
-  sinks.set(socket, slot)
-  return socket
+/** Where every connection of a server comes to, "" where that is not one address. */
+const localOf = (address: SocketServer.Address): string => {
+  if (address._tag === "UnixAddress" || address.hostname === "0.0.0.0" || address.hostname === "::") return ""
+  return hostPort(address.hostname, address.port)
 }
 
-/**
- * Listens and provides the server. Fails with `SocketServerError` where it cannot.
- *
- * @since 0.1.0
- */
-export const make = (
-  options: ListenOptions
-): Effect.Effect<SocketServer.SocketServer["Type"], SocketServer.SocketServerError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const shared = byteSource(Buffer.allocUnsafeSlow(READ_BYTES_MAX))
-    const waiting: Array<Net.Socket> = []
-    const state: {
-      onConnection: ((socket: Net.Socket) => void) | null
-      closed: boolean
-    } = {
-      onConnection: null,
-      closed: false
-    }
-    const server = yield* Effect.acquireRelease(
-      Effect.async<Net.Server, SocketServer.SocketServerError>((resume) => {
-        const server = Net.createServer({
-          allowHalfOpen: true,
-          pauseOnConnect: true,
-          noDelay: true
-        })
-        server.on("connection", (accepted) => {
-          if (state.closed) {
-            accepted.destroy()
-            return
-          }
-          const socket = shareReads(accepted, shared)
-          if (state.onConnection === null) waiting.push(socket)
-          else state.onConnection(socket)
-        })
-        server.once("error", (cause) =>
-          resume(Effect.fail(new SocketServer.SocketServerError({ reason: "Open", cause })))
-        )
-        server.listen(options, () => resume(Effect.succeed(server)))
-      }),
-      (server) =>
-        Effect.sync(() => {
-          state.closed = true
-          for (const socket of waiting) socket.destroy()
-          // stops accepting at once; its callback would wait for connections, which are not this layer's to end
-          server.close()
-        })
-    )
-    const run = Effect.fnUntraced(function* <R, E, A>(
-      handler: (socket: Socket.Socket) => Effect.Effect<A, E, R>
-    ) {
-      const fibers = yield* FiberSet.make<unknown, E>()
-      const fork = yield* FiberSet.runtime(fibers)<R>()
-      const failed = yield* Deferred.make<never, SocketServer.SocketServerError>()
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          state.onConnection = null
-        })
-      )
-      const accept = (net: Net.Socket): void => {
-        fork(handleConnection(net, handler))
+const listen = (options: ListenOptions): Effect.Effect<Net.Server, SocketServer.SocketServerError> =>
+  Effect.async((resume) => {
+    const server = Net.createServer({ allowHalfOpen: true, noDelay: true })
+    const fail = (cause: unknown): void =>
+      resume(Effect.fail(new SocketServer.SocketServerError({ reason: "Open", cause })))
+    server.once("error", fail)
+    server.listen(options, () => {
+      server.removeListener("error", fail)
+      try {
+        if (options.path !== undefined && (options.permissions ?? 0) > 0)
+          fs.chmodSync(options.path, options.permissions!)
+        resume(Effect.succeed(server))
+      } catch (cause) {
+        server.close()
+        fail(cause)
       }
-      state.onConnection = accept
-      for (const net of waiting.splice(0)) accept(net)
-      server.on("error", (cause) =>
-        Deferred.unsafeDone(
-          failed,
-          Effect.fail(new SocketServer.SocketServerError({ reason: "Unknown", cause }))
-        )
-      )
-      return yield* Deferred.await(failed)
-    }, Effect.scoped)
-    return SocketServer.SocketServer.of({
-      address: addressOf(server),
-      run: run as SocketServer.SocketServer["Type"]["run"]
     })
   })
+
+/** Hands connections to whoever takes them. */
+class Door {
+  private acceptor: Acceptor | null = null
+  private readonly unowned: Array<Connection> = []
+  private closed = false
+  private watching = false
+
+  constructor(
+    private readonly server: Net.Server,
+    private readonly complain: () => void
+  ) {}
+
+  readonly onConnection = (accept: Acceptor): void => {
+    this.acceptor = accept
+    for (const connection of this.unowned.splice(0)) accept(connection)
+  }
+
+  leave(accept: Acceptor): void {
+    if (this.acceptor === accept) this.acceptor = null
+  }
+
+  readonly enter = (connection: Connection): void => {
+    this.watchDescriptors()
+    if (this.closed) connection.destroy()
+    else if (this.acceptor !== null) this.acceptor(connection)
+    else if (this.unowned.length < UNOWNED_MAX) this.unowned.push(connection)
+    else connection.destroy()
+  }
+
+  readonly stop = (): void => {
+    if (this.closed) return
+    this.closed = true
+    for (const connection of this.unowned.splice(0)) connection.destroy()
+    // stops accepting at once; its callback would wait for connections, which are not the listener's to end
+    this.server.close()
+  }
+
+  /**
+   * While no descriptor is free, libuv turns clients away by itself, in most versions without a word. So once clients
+   * have come, or could not, it is looked whether one is left: at most once a second.
+   */
+  readonly watchDescriptors = (): void => {
+    if (this.watching || this.closed) return
+    this.watching = true
+    const look = (): void => {
+      this.watching = false
+      if (this.closed || descriptorsLeft()) return
+      this.complain()
+      this.watchDescriptors()
+    }
+    setTimeout(look, COMPLAINT_MS).unref()
+  }
+}
+
+/** The `run` of Platform's tag. A client that cannot be accepted is no error of it: it ends with its scope alone. */
+const makeRun = (door: Door): SocketServer.SocketServer["Type"]["run"] =>
+  Effect.fnUntraced(function* <R, E, A>(handler: (socket: Socket.Socket) => Effect.Effect<A, E, R>) {
+    const fibers = yield* FiberSet.make<unknown, E>()
+    const fork = yield* FiberSet.runtime(fibers)<R>()
+    const accept: Acceptor = (connection) => {
+      fork(handleConnection(connection.release(), handler))
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => door.onConnection(accept)),
+      () => Effect.sync(() => door.leave(accept))
+    )
+    return yield* Effect.never
+  }, Effect.scoped) as SocketServer.SocketServer["Type"]["run"]
 
 /** Runs the handler of one connection, with the raw socket in its context. */
 const handleConnection = <R, E, A>(
@@ -192,12 +189,65 @@ const handleConnection = <R, E, A>(
     })
   )
 
+/** The server's connections through Node's handles, or else by its events. */
+const openDoor = (server: Net.Server, door: Door, lingering: Lingering, options: ListenOptions): void => {
+  const path = options.path ?? ""
+  const driven = options.drive === "streams" ? null : handles()
+  if (driven !== null) {
+    const share = new HandleShare(driven.requests, lingering, path, localOf(addressOf(server)))
+    takeOver(server, share, door.enter, door.watchDescriptors)
+  }
+  // none come of these once it is taken over
+  server.on("connection", (socket) => door.enter(new StreamConnection(socket, lingering, path)))
+  server.on("error", door.watchDescriptors)
+}
+
 /**
- * The listener as a Layer.
+ * Listens. Fails with `SocketServerError` where it cannot. The file of a Unix socket goes when the scope closes.
  *
  * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: ListenOptions
+): Effect.Effect<
+  readonly [Listener["Type"], SocketServer.SocketServer["Type"]],
+  SocketServer.SocketServerError,
+  Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const runtime = yield* Effect.runtime()
+    const complain = (): void => {
+      Runtime.runFork(runtime)(Effect.logWarning("Accepting client connection: accept: Too many open files"))
+    }
+    if (options.path !== undefined) yield* UnixSocket.clear(options.path)
+    const lingering = new Lingering()
+    const server = yield* listen(options)
+    const door = new Door(server, complain)
+    openDoor(server, door, lingering, options)
+    // registered first, so it runs last: whoever took connections has ended them
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        door.stop()
+        lingering.destroy()
+      })
+    )
+    const address = addressOf(server)
+    const listener = Listener.of({ address, lingering, onConnection: door.onConnection, stop: door.stop })
+    return [listener, SocketServer.SocketServer.of({ address, run: makeRun(door) })] as const
+  })
+
+/**
+ * The listener as a Layer, under both tags.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (
   options: ListenOptions
-): Layer.Layer<SocketServer.SocketServer, SocketServer.SocketServerError> =>
-  Layer.scoped(SocketServer.SocketServer, make(options))
+): Layer.Layer<Listener | SocketServer.SocketServer, SocketServer.SocketServerError> =>
+  Layer.scopedContext(
+    Effect.map(make(options), ([listener, server]) =>
+      Context.make(Listener, listener).pipe(Context.add(SocketServer.SocketServer, server))
+    )
+  )
