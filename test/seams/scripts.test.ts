@@ -98,8 +98,9 @@ describe("what a script changes of its surroundings", () => {
     await serve()
     const client = await clientOf()
     const script =
-      "local r = coroutine.wrap(function() local n = 0 for i=1,1e7 do n = n + 1 end " +
-      "redis.call('SET','inside','1') return 'done' end)() redis.call('SET','after','1') return r"
+      "local co = coroutine.create(function() local n = 0 for i=1,3e7 do n = n + 1 end " +
+      "redis.call('SET','inside','1') return 'done' end) local ok, r = coroutine.resume(co) " +
+      "redis.call('SET','after','1') return r"
     const reply = plain(await client.send("EVAL", script, "0"))
     const values = plain(await client.send("MGET", "inside", "after"))
     if (reply === "done") expect(values).toEqual(["1", "1"])
