@@ -319,7 +319,7 @@ export class Life {
     const [connection] = this.world.connections
     if (connection !== undefined) {
       this.world.fail(
-        `${connection.pending} replies are due ${answerMsMax} ms after the last request`,
+        `${connection.pending} replies are due ${answerMsMax} ms after the last request (${connection.closeReason || "open"})`,
         connection
       )
     }
