@@ -28,7 +28,8 @@ export class AofDirectory {
 
   /** Reads the manifest; an AOF of one file, as Redis 6 wrote it, is moved in as the base. Throws ManifestError. */
   open(): void {
-    fs.mkdirSync(this.directory, { recursive: true })
+    // `dir` is there; Node's recursive mkdir would never end where nothing can be made (/proc)
+    if (!fs.existsSync(this.directory)) fs.mkdirSync(this.directory)
     const file = path.join(this.directory, Manifest.manifestName(this.fileName))
     if (fs.existsSync(file)) {
       this.manifest = Manifest.parse(fs.readFileSync(file, "utf8"))
