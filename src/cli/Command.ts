@@ -2,12 +2,13 @@
  * The command `effect-kv`, by @effect/cli: an Option for every directive, made from the table that the configuration is
  * read by.
  *
- * App tier. An Option carries what follows a directive on its lines of redis.conf (see `arguments.ts`), except where a
- * directive has a few words to choose from: those are @effect/cli's own choices, with its errors and completions.
+ * App tier. An Option carries what follows a directive on its lines of redis.conf (see `arguments.ts`). Where people
+ * look (help, wizard, completions), directives of a few words are choices; what a start is given is judged by the
+ * reader of the configuration alone, in Redis's words.
  *
  * The table has 240 directives, and a start names three of them. An Option that is not named parses to nothing, so a
  * command is made of those that are in question: named ones for a start, the ones people look for in help and wizard,
- * all of them for completions and for "did you mean".
+ * all of them for completions.
  *
  * @since 0.1.0
  */
@@ -55,8 +56,8 @@ const describe = (name: string): string => {
   return `${text}${shown}${isInert(name) ? " (no effect yet)" : ""}`
 }
 
-const optionOf = (name: string): Options.Options<Option.Option<string>> => {
-  const choices = choicesOf(name)
+const optionOf = (name: string, purpose: Purpose): Options.Options<Option.Option<string>> => {
+  const choices = purpose === "show" ? choicesOf(name) : []
   const argument = about.get(name)?.[0] ?? ""
   const option: Options.Options<string> =
     choices.length > 0
@@ -82,6 +83,14 @@ export const optionNames: ReadonlyArray<string> = [...new Set([...names, ...file
 export const featuredNames: ReadonlyArray<string> = featured.map(([name]) => name)
 
 /**
+ * Whether the command is to be run, or shown to people.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Purpose = "run" | "show"
+
+/**
  * The command, with options for some of the directives.
  *
  * @since 0.1.0
@@ -89,19 +98,21 @@ export const featuredNames: ReadonlyArray<string> = featured.map(([name]) => nam
  */
 export const make = <E, R>(
   directives: ReadonlyArray<string>,
+  purpose: Purpose,
   handler: (given: Given) => Effect.Effect<void, E, R>
 ) =>
   Command.make(
     "effect-kv",
     {
-      configFile: Args.file({ name: "redis.conf" }).pipe(
+      // a file that is not there is the reader's to complain of
+      configFile: (purpose === "show" ? Args.file : Args.text)({ name: "redis.conf" }).pipe(
         Args.withDescription("a configuration file; options win over it"),
         Args.optional
       ),
       standardInput: Options.boolean(standardInputOption).pipe(
         Options.withDescription("read configuration from standard input, after the file; so does -")
       ),
-      directives: Object.fromEntries(directives.map((name) => [name, optionOf(name)]))
+      directives: Object.fromEntries(directives.map((name) => [name, optionOf(name, purpose)]))
     },
     ({ configFile, standardInput, directives }) =>
       handler({

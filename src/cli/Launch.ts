@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as fs from "node:fs"
+import { stripVTControlCharacters } from "node:util"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import type * as ValidationError from "@effect/cli/ValidationError"
@@ -21,12 +22,14 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { ConfigError } from "../config/ConfigError.js"
 import { nodeFiles, nodeHost, readStandardInput } from "../config/host.js"
+import { nearest } from "../config/nearest.js"
+import { decodeBytes } from "../config/parse.js"
 import type { Settings } from "../config/settings.js"
 import * as Log from "../Log.js"
 import * as Server from "../Server.js"
 import * as ServerConfig from "../ServerConfig.js"
 import { type Normalized, normalize } from "./arguments.js"
-import { featuredNames, footer, type Given, make, optionNames, summary } from "./Command.js"
+import { featuredNames, footer, type Given, make, optionNames, type Purpose, summary } from "./Command.js"
 import { bashCompletions } from "./completions.js"
 import { type Signals, signals } from "./signals.js"
 import { greeting, linesOf, settingsOf, versionLine } from "./startup.js"
@@ -81,7 +84,7 @@ const settingsFor = (
     catch: ConfigError.of
   })
 
-/** Runs a server with these settings. A failure is in the log; where that is not what the person sees, it is said here. */
+/** Runs a server with these settings. A failure is in the log; where nobody sees that, it is said here. */
 const serve = (settings: Settings, stop: Signals): Effect.Effect<void, Explained | ConfigError> =>
   Effect.gen(function* () {
     const log = yield* Log.Log
@@ -104,11 +107,34 @@ const serve = (settings: Settings, stop: Signals): Effect.Effect<void, Explained
   }).pipe(Effect.provide(Log.layer.pipe(Layer.provide(ServerConfig.layerSettings(settings)))))
 
 /** The options that are in question: see `Command.ts`. */
-const inQuestion = ({ order, words }: Normalized): ReadonlyArray<string> => {
-  if (words[0] === "--completions") return optionNames
-  if (words[0] === "--help" || words[0] === "--wizard" || words[0] === "--version") return featuredNames
-  return order.every((name) => optionNames.includes(name)) ? [...new Set(order)] : optionNames
+const inQuestion = ({ order, words }: Normalized): readonly [ReadonlyArray<string>, Purpose] => {
+  if (words[0] === "--completions") return [optionNames, "show"]
+  const shown = words[0] === "--help" || words[0] === "--wizard" || words[0] === "--version"
+  return shown ? [featuredNames, "show"] : [[...new Set(order)], "run"]
 }
+
+/** What is wrong with a command line that no option is made for, or null; @effect/cli would take it for a file. */
+const unknown = ({ order, stray }: Normalized): string | null => {
+  if (stray !== null) return `Unknown argument '${stray}'`
+  const name = order.find((given) => !optionNames.includes(given))
+  if (name === undefined) return null
+  const meant = nearest(name, optionNames)
+  const guess = meant === null ? "" : ` Did you mean '--${meant}'?`
+  return `Unknown option '--${decodeBytes(name)}'.${guess}`
+}
+
+/** The escapes that @effect/cli colours its texts with are for terminals. */
+const withoutColours = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Console.consoleWith((console) =>
+    Effect.withConsole(self, {
+      ...console,
+      log: (...args) => console.log(...args.map(withoutEscapes)),
+      error: (...args) => console.error(...args.map(withoutEscapes))
+    })
+  )
+
+const withoutEscapes = (text: unknown): unknown =>
+  typeof text === "string" ? stripVTControlCharacters(text) : text
 
 const environment = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
 
@@ -126,7 +152,14 @@ export const launch = (
   if (normalized.words[0] === "--completions" && /^(ba)?sh$/.test(normalized.words[1] ?? "")) {
     return Console.log(bashCompletions(optionNames).trimEnd())
   }
-  const command = make(inQuestion(normalized), (given) =>
+  const wrong = unknown(normalized)
+  if (wrong !== null) {
+    return Effect.zipRight(
+      complain(`effect-kv: ${wrong}\nTry: effect-kv --help\n`),
+      Effect.fail(new Explained())
+    )
+  }
+  const command = make(...inQuestion(normalized), (given) =>
     Effect.flatMap(settingsFor(given, normalized.order), (settings) => serve(settings, stop)).pipe(
       Effect.catchTag("ConfigError", (error) => explained(Cause.fail(error)))
     )
@@ -138,7 +171,10 @@ export const launch = (
     summary,
     footer: normalized.words[0] === "--help" ? footer() : HelpDoc.empty
   })
-  return run(["node", "effect-kv", ...normalized.words]).pipe(Effect.provide(environment))
+  return run(["node", "effect-kv", ...normalized.words]).pipe(
+    (self) => (process.stdout.isTTY ? self : withoutColours(self)),
+    Effect.provide(environment)
+  )
 }
 
 /** Keeps the process alive while the fiber runs, and ends it with the fiber's exit code. */

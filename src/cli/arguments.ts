@@ -1,10 +1,10 @@
 /**
  * Redis-server's argument forms, brought into the form that @effect/cli parses.
  *
- * Pure. redis-server makes a line of redis.conf of every option and what follows it, so `--save 900 1`, `--port 7000` in
- * one word, `--save ""`, values that begin with "--", repeated directives and options after the file are all fine. What
- * comes out has each option once, followed by one word: its lines, one below another, each without the directive's
- * name. The configuration file comes last, and `-` is an option.
+ * Pure. redis-server makes a line of redis.conf of every option and what follows it, so `--save 900 1`, `--port 7000`
+ * in one word, `--save ""`, values that begin with "--", repeated directives and options after the file are all fine.
+ * What comes out has each option once, followed by one word: its lines, one below another, each without the
+ * directive's name. The configuration file comes last, and `-` is an option.
  *
  * @since 0.1.0
  */
@@ -30,6 +30,8 @@ export interface Normalized {
   readonly words: ReadonlyArray<string>
   /** The option of each line, in the order they were given: to Redis that counts, to @effect/cli it does not. */
   readonly order: ReadonlyArray<string>
+  /** The first word that is neither an option nor belongs to one, or null. */
+  readonly stray: string | null
 }
 
 /** Built into @effect/cli: where one is given, nothing else counts, but the shell of completions. */
@@ -56,9 +58,14 @@ const missingValue = (words: ReadonlyArray<string>, index: number): string | nul
 const readOptions = (
   words: ReadonlyArray<string>,
   first: number
-): { readonly lines: ReadonlyArray<string>; readonly standardInput: boolean } => {
+): {
+  readonly lines: ReadonlyArray<string>
+  readonly standardInput: boolean
+  readonly stray: string | null
+} => {
   const lines: Array<string> = []
   let standardInput = false
+  let stray: string | null = null
   // An option's first argument is taken as it is, even when it begins with "--".
   let optionMayFollow = true
   const add = (text: string): void => {
@@ -79,23 +86,12 @@ const readOptions = (
         }
       }
     } else {
-      // A word that no option comes before is one that @effect/cli refuses.
-      if (lines.length === 0) lines.push(`${encodeBytes(word)} `)
+      if (lines.length === 0) stray ??= word
       else add(`${quoteArgument(encodeBytes(word))} `)
       optionMayFollow = true
     }
   }
-  return { lines, standardInput }
-}
-
-/** A directive of a few words is given to @effect/cli as one of them, unquoted, so that it knows the choices. */
-const wordOf = (name: string, lines: ReadonlyArray<string>): string => {
-  const type = find(name)?.kind.type
-  if (type !== "bool" && type !== "enum") return lines.join("\n")
-  const values = lines.map((line) => (splitArguments(line) ?? [line]).join(" "))
-  const choices = choicesOf(name)
-  const wrong = values.find((value) => !choices.includes(value.toLowerCase()))
-  return wrong ?? values.at(-1)!.toLowerCase()
+  return { lines, standardInput, stray }
 }
 
 /**
@@ -122,10 +118,10 @@ export const normalize = (words: ReadonlyArray<string>): Normalized => {
   const builtIn = option === undefined ? undefined : builtIns[option]
   if (builtIn !== undefined) {
     const rest = value === undefined ? words.slice(1, 2) : [value]
-    return { words: builtIn === "--completions" ? [builtIn, ...rest] : [builtIn], order: [] }
+    return { words: builtIn === "--completions" ? [builtIn, ...rest] : [builtIn], order: [], stray: null }
   }
   const configFile = first === undefined || first.startsWith("-") ? null : first
-  const { lines, standardInput } = readOptions(words, configFile === null ? 0 : 1)
+  const { lines, standardInput, stray } = readOptions(words, configFile === null ? 0 : 1)
   const byName = new Map<string, Array<string>>()
   const order: Array<string> = []
   for (const line of lines) {
@@ -133,22 +129,21 @@ export const normalize = (words: ReadonlyArray<string>): Normalized => {
     const given = line.slice(0, end)
     const name = find(given)?.name ?? given
     if (name === "") continue
-    const asked = builtIns[optionOf(name)]
-    if (asked !== undefined) return { words: [asked], order: [] }
+    const asked = builtIns[`--${name}`]
+    if (asked !== undefined) return { words: [asked], order: [], stray: null }
     order.push(name)
     const rest = byName.get(name) ?? []
     rest.push(line.slice(end + 1).replace(/^[ \t]+|[ \t]+$/g, ""))
     byName.set(name, rest)
   }
-  const options = [...byName].flatMap(([name, rest]) => [optionOf(name), wordOf(name, rest)])
+  const options = [...byName].flatMap(([name, rest]) => [`--${name}`, rest.join("\n")])
   return {
     words: [
       ...options,
       ...(standardInput ? [`--${standardInputOption}`] : []),
       ...(configFile === null ? [] : [configFile])
     ],
-    order
+    order,
+    stray
   }
 }
-
-const optionOf = (name: string): string => (name.startsWith("-") ? name : `--${name}`)

@@ -158,7 +158,7 @@ export const greeting = (
   return lines
 }
 
-/** The RDB file that an operator may believe to be in use, or null. redis-server does not read it beside an AOF either. */
+/** The RDB file that an operator may believe to be in use, or null. Beside an AOF, redis-server reads none either. */
 const unreadDump = (settings: Settings, exists: (path: string) => boolean): string | null => {
   const file = path.join(settings.dir, settings.value("dbfilename"))
   if (settings.value("dbfilename") === "" || !exists(file)) return null

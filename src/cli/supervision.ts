@@ -1,5 +1,5 @@
 /**
- * `supervised`: how the supervisor that started the server is told that it is ready, and that it stops.
+ * The directive `supervised`: how the supervisor that started the server is told that it is ready, and that it stops.
  *
  * Plain Node; not pure. systemd listens on a datagram socket, which Node has none of without a native package: its own
  * `systemd-notify` is run instead. It is another process, so a unit that is `Type=notify` needs `NotifyAccess=all`.

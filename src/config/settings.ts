@@ -315,7 +315,8 @@ export class Settings extends Fields {
         "Module Configuration detected without loadmodule directive or no ApplyConfig call: aborting"
       ]
     }
-    const meant = nearest(name, [...names, ...fileOnly])
+    const known = names.includes(name) || fileOnly.has(name)
+    const meant = known ? null : nearest(name, [...names, ...fileOnly])
     const problem = "Bad directive or wrong number of arguments"
     return ["UnknownDirective", meant === null ? problem : `${problem} (did you mean '${meant}'?)`]
   }
