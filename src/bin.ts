@@ -4,8 +4,8 @@
  *
  * Plain Node. Most of a start is V8 reading and compiling code, so what was compiled once is kept: beside the bundle
  * (made with it, for the Node that made it), or in the user's cache directory (by the first run of another Node). A
- * cache that is missing, unreadable, damaged or of another V8 means a slower start and nothing else. Node's own variable
- * NODE_DISABLE_COMPILE_CACHE turns it off.
+ * cache that is missing, unreadable, damaged or of another V8 means a slower start and nothing else. Node's own
+ * variable NODE_DISABLE_COMPILE_CACHE turns it off.
  *
  * The bundle is one file, read whole before it runs: what a running server loads later (the Lua VM) was read with it,
  * and an upgrade of the package beneath it changes nothing for it.
