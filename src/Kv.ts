@@ -10,7 +10,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type { AofError } from "./aof/Aof.js"
-import type { ConfigError } from "./config/parse.js"
+import type { ConfigError } from "./config/ConfigError.js"
 import * as Client from "./kv/Client.js"
 import * as Parts from "./kv/Parts.js"
 import type { Store } from "./kv/Store.js"

@@ -19,7 +19,8 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import { formatLine, isLogged, type Severity } from "./cli/line.js"
-import { ConfigError, systemErrorText } from "./config/parse.js"
+import { ConfigError } from "./config/ConfigError.js"
+import { ConfigProblem, systemErrorText } from "./config/parse.js"
 import { ServerConfig } from "./ServerConfig.js"
 
 /**
@@ -109,7 +110,10 @@ const openSink = (dir: string, logfile: string): Effect.Effect<Sink, ConfigError
       fs.closeSync(fs.openSync(file, "a"))
       return fileSink(file)
     },
-    catch: (error) => new ConfigError(`Can't open the log file: ${systemErrorText(error)} (${file})`)
+    catch: (error) =>
+      ConfigError.of(
+        new ConfigProblem("Unreadable", `Can't open the log file: ${systemErrorText(error)} (${file})`)
+      )
   })
 }
 

@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { AofError } from "./aof/Aof.js"
+import { notify, type SupervisedState, supervisorOf } from "./cli/supervision.js"
 import type { Settings } from "./config/settings.js"
 import * as Dispatch from "./Dispatch.js"
 import * as Parts from "./kv/Parts.js"
@@ -35,7 +36,7 @@ export type { Store } from "./kv/Store.js"
  * @category errors
  */
 export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
-  reason: Schema.Literal("AddressInUse", "NotPermitted", "Unavailable"),
+  reason: Schema.Literal("AddressInUse", "NotPermitted", "Unavailable", "Nowhere"),
   message: Schema.String,
   cause: Schema.optional(Schema.Defect)
 }) {}
@@ -188,6 +189,12 @@ const make = (
       const context = yield* place.optional ? Effect.option(listening) : Effect.map(listening, Option.some)
       if (Option.isSome(context)) addresses.push(Context.get(context.value, Connections.Connections).address)
     }
+    if (addresses.length === 0) {
+      return yield* new ListenError({
+        reason: "Nowhere",
+        message: "Configured to not listen anywhere, exiting."
+      })
+    }
     return Server.of({ addresses, loaded, shutdownRequested })
   })
 
@@ -227,9 +234,38 @@ const pidFile = (path: string): Effect.Effect<void, never, Scope.Scope> => {
   )
 }
 
+const textOf = (address: SocketServer.Address): string => {
+  if (address._tag === "UnixAddress") return address.path
+  const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname
+  return `${host}:${address.port}`
+}
+
+/** Says where it listens and that it is ready, in the words that programs written for redis-server wait for. */
+const announce = (addresses: ReadonlyArray<SocketServer.Address>): Effect.Effect<void> =>
+  Effect.forEach(addresses, (address) => Effect.logInfo(`Listening on ${textOf(address)}`), { discard: true })
+
+const announceReady = (addresses: ReadonlyArray<SocketServer.Address>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const kinds = new Set(addresses.map(({ _tag }) => (_tag === "UnixAddress" ? "unix" : "tcp")))
+    for (const kind of kinds) yield* Effect.logInfo(`Ready to accept connections ${kind}`)
+  })
+
+/** Tells the supervisor that started the server that it is ready, and when it stops. */
+const supervision = (settings: Settings): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const supervisor = supervisorOf(settings.value("supervised"), process.env)
+    if (supervisor === null) return
+    const tell = (state: SupervisedState) =>
+      Effect.flatMap(
+        Effect.promise(() => notify(supervisor, state)),
+        (problem) => (problem === null ? Effect.void : Effect.logWarning(`Supervision: ${problem}`))
+      )
+    yield* Effect.acquireRelease(tell("ready"), () => tell("stopping"))
+  })
+
 /**
  * Runs a server until a client sends SHUTDOWN, or the fiber is interrupted (SIGTERM, SIGINT): both take the same way
- * down, the scope of the Layers.
+ * down, the scope of the Layers. Why it could not start is in the log when it fails.
  *
  * @since 0.1.0
  */
@@ -238,13 +274,18 @@ export const main = (settings: Settings): Effect.Effect<void, ListenError | AofE
     const server = yield* Server
     yield* pidFile(settings.pidfile)
     yield* Effect.logInfo("Server initialized")
+    yield* announce(server.addresses)
+    const ready = Effect.gen(function* () {
+      yield* server.loaded
+      yield* announceReady(server.addresses)
+      yield* supervision(settings)
+      return yield* Effect.never
+    })
     // SHUTDOWN is heard while files are loaded, too
-    const ready = Effect.zipRight(server.loaded, Effect.logInfo("Ready to accept connections"))
-    yield* Effect.raceFirst(Effect.zipRight(ready, Effect.never), server.shutdownRequested)
+    yield* Effect.raceFirst(ready, server.shutdownRequested)
     yield* Effect.logWarning("User requested shutdown...")
   }).pipe(
     Effect.scoped,
-    Effect.onInterrupt(() => Effect.logWarning("Received a signal, scheduling shutdown...")),
     Effect.provide(layerSettings(settings)),
     Effect.tapError((error) => Effect.logWarning(error.message)),
     Effect.ensuring(Effect.logWarning("effect-kv is now ready to exit, bye bye..."))

@@ -6,19 +6,23 @@
  *
  * @since 0.1.0
  */
-import * as fs from "node:fs"
 import * as path from "node:path"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { find } from "./config/directives.js"
+import * as Option from "effect/Option"
+import { ConfigError } from "./config/ConfigError.js"
+import { find, names } from "./config/directives.js"
+import { variableOf } from "./config/environment.js"
 import type { LogLevel, ProtectedAction, SavePoint } from "./config/fields.js"
-import { nodeHost } from "./config/host.js"
-import { type ConfigEntry, ConfigError, encodeBytes, systemErrorText } from "./config/parse.js"
+import { makeDirectory, nodeHost } from "./config/host.js"
+import { type ConfigEntry, encodeBytes } from "./config/parse.js"
 import { Settings } from "./config/settings.js"
 
+export { ConfigError } from "./config/ConfigError.js"
 export type { LogLevel, ProtectedAction, SavePoint } from "./config/fields.js"
-export { type ConfigEntry, ConfigError } from "./config/parse.js"
+export type { ConfigEntry } from "./config/parse.js"
 export type { Settings } from "./config/settings.js"
 
 /**
@@ -102,7 +106,6 @@ export interface ServerOptions {
 /**
  * The entries that typed options stand for.
  *
- * @throws ConfigError on a key that is no option
  * @since 0.1.0
  * @category constructors
  */
@@ -139,7 +142,7 @@ const textsOf = (
 const attempt = (make: () => Settings): Effect.Effect<Settings, ConfigError> =>
   Effect.try({
     try: make,
-    catch: (error) => (error instanceof ConfigError ? error : new ConfigError(systemErrorText(error)))
+    catch: ConfigError.of
   })
 
 /**
@@ -150,7 +153,7 @@ const attempt = (make: () => Settings): Effect.Effect<Settings, ConfigError> =>
  */
 export const make = (options: Partial<ServerOptions> = {}): Effect.Effect<Settings, ConfigError> =>
   attempt(() => {
-    if (options.dir !== undefined) fs.mkdirSync(path.resolve(options.dir), { recursive: true })
+    if (options.dir !== undefined) makeDirectory(path.resolve(options.dir))
     return Settings.make(entriesOf(options), nodeHost())
   })
 
@@ -168,9 +171,20 @@ export const make = (options: Partial<ServerOptions> = {}): Effect.Effect<Settin
 export const layer = (options: Partial<ServerOptions> = {}): Layer.Layer<ServerConfig, ConfigError> =>
   Layer.effect(ServerConfig, make(options))
 
+/** What the ConfigProvider in force has for each directive. */
+const configured: Config.Config<Record<string, string>> = Config.map(
+  Config.all(names.map((name) => Config.option(Config.string(variableOf(name))))),
+  (values) =>
+    Object.fromEntries(
+      names.flatMap((name, index) =>
+        Option.match(values[index]!, { onNone: () => [], onSome: (value) => [[variableOf(name), value]] })
+      )
+    )
+)
+
 /**
- * The settings of EFFECT_KV_<DIRECTIVE> environment variables, such as EFFECT_KV_PORT=7000; typed options
- * given here are the defaults those override.
+ * The settings of EFFECT_KV_<DIRECTIVE> variables, such as EFFECT_KV_PORT=7000, read through effect's Config: from the
+ * environment, or whatever ConfigProvider is in force. Typed options given here are the defaults those override.
  *
  * @since 0.1.0
  * @category layers
@@ -178,12 +192,14 @@ export const layer = (options: Partial<ServerOptions> = {}): Layer.Layer<ServerC
 export const layerFromEnv = (options: Partial<ServerOptions> = {}): Layer.Layer<ServerConfig, ConfigError> =>
   Layer.effect(
     ServerConfig,
-    Effect.flatMap(make(options), (settings) =>
-      attempt(() => {
-        settings.fromEnvironment(process.env)
+    Effect.gen(function* () {
+      const settings = yield* make(options)
+      const variables = yield* Effect.mapError(configured, ConfigError.of)
+      return yield* attempt(() => {
+        settings.fromEnvironment(variables)
         return settings
       })
-    )
+    })
   )
 
 /**

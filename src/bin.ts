@@ -1,117 +1,110 @@
 #!/usr/bin/env node
 /**
- * The `effect-kv` executable: reads the command line, then runs the server until it is told to stop.
+ * The `effect-kv` executable: loads the bundle that is the program, with V8's code cache of it where there is one.
  *
- * App tier. Exit code 0 is a shutdown that was asked for, 1 a configuration or start-up failure, which
- * standard error explains without a stack trace. Only what the server needs is loaded before it answers; help
- * and completions come with their own modules when they are asked for.
+ * Plain Node. Most of a start is V8 reading and compiling code, so what was compiled once is kept: beside the bundle
+ * (made with it, for the Node that made it), or in the user's cache directory (by the first run of another Node). A
+ * cache that is missing, unreadable, damaged or of another V8 means a slower start and nothing else. Node's own
+ * variable NODE_DISABLE_COMPILE_CACHE turns it off.
+ *
+ * The bundle is one file, read whole before it runs: what a running server loads later (the Lua VM) was read with it,
+ * and an upgrade of the package beneath it changes nothing for it.
  *
  * @since 0.1.0
  */
+import { createHash } from "node:crypto"
 import * as fs from "node:fs"
+import { createRequire } from "node:module"
+import * as path from "node:path"
 import * as v8 from "node:v8"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { type Invocation, readInvocation } from "./cli/arguments.js"
-import { greeting, settingsOf, versionLine } from "./cli/startup.js"
-import { nodeFiles, nodeHost, readStandardInput } from "./config/host.js"
-import { ConfigError } from "./config/parse.js"
-import type { Settings } from "./config/settings.js"
-import * as Log from "./Log.js"
-import * as Server from "./Server.js"
-import * as ServerConfig from "./ServerConfig.js"
+import * as vm from "node:vm"
 
-/** Standard error is written at once: process.exit would lose what a pipe still holds. */
-const complain = (text: string): void => {
-  try {
-    fs.writeSync(2, text)
-  } catch {
-    // Nobody reads standard error: the exit code has to do.
-  }
-  process.exitCode = 1
+/** The bundle's name, which has its hash in it; the build puts it here. */
+declare const BUNDLE: string
+
+/** What the bundle exports. */
+interface Program {
+  readonly main: (words: ReadonlyArray<string>) => void
 }
 
-/** What a failure says to the person who started the server: its message, not its stack. */
-const explain = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  if (error instanceof ConfigError) return error.report
-  if (Cause.isDie(cause) && Cause.failureOption(cause)._tag === "None") {
-    return `effect-kv: unexpected failure (please report it)\n${Cause.pretty(cause)}\n`
+/** Long enough for the start to be over; short enough for V8 to have kept what it compiled for it. */
+const writeAfterMs = 1000
+
+/** Bytes of the hash before the data: V8 does not notice every damaged cache. */
+const hashBytes = 20
+
+const hashOf = (data: Uint8Array): Buffer => createHash("sha1").update(data).digest()
+
+/** The directory of the user's caches, or null where there is none. */
+const userDirectory = (): string | null => {
+  const { HOME, LOCALAPPDATA, XDG_CACHE_HOME } = process.env
+  const base =
+    XDG_CACHE_HOME || (process.platform === "win32" ? LOCALAPPDATA : HOME && path.join(HOME, ".cache"))
+  return base ? path.join(base, "effect-kv") : null
+}
+
+/** A cache holds code: only what this user (or root) alone may write is read. */
+const read = (file: string): Buffer | null => {
+  try {
+    const { mode, uid } = fs.statSync(file)
+    if (process.getuid !== undefined && ((mode & 0o022) !== 0 || (uid !== 0 && uid !== process.getuid())))
+      return null
+    const bytes = fs.readFileSync(file)
+    const data = bytes.subarray(hashBytes)
+    return bytes.length > hashBytes && hashOf(data).equals(bytes.subarray(0, hashBytes)) ? data : null
+  } catch {
+    return null
   }
-  return `effect-kv: ${error instanceof Error ? error.message : String(error)}\n`
+}
+
+/** Replaces a cache as a whole; where that cannot be done, the next start is no faster. */
+const write = (file: string, data: Buffer): void => {
+  const temporary = `${file}.${process.pid}`
+  try {
+    fs.mkdirSync(path.dirname(path.dirname(file)), { recursive: true })
+    if (!fs.existsSync(path.dirname(file))) fs.mkdirSync(path.dirname(file), { mode: 0o700 })
+    fs.writeFileSync(temporary, Buffer.concat([hashOf(data), data]), { mode: 0o600 })
+    fs.renameSync(temporary, file)
+    // those of other bundles and of other versions of Node
+    const stale = fs.readdirSync(path.dirname(file)).filter((name) => !name.startsWith(path.basename(file)))
+    for (const name of stale.slice(0, -cachesMax))
+      fs.rmSync(path.join(path.dirname(file), name), { force: true })
+  } catch {
+    fs.rmSync(temporary, { force: true })
+  }
+}
+
+const cachesMax = 4
+
+const load = (): Program => {
+  const bundle = path.join(__dirname, BUNDLE)
+  // ASCII alone, so V8 keeps one byte a character
+  const source = fs.readFileSync(bundle, "latin1")
+  const tag = v8.cachedDataVersionTag()
+  const name = `${BUNDLE}.${process.version}-${process.arch}-${tag.toString(16)}.cache`
+  const directory = userDirectory()
+  const own = directory === null ? null : path.join(directory, name)
+  const enabled = !process.env.NODE_DISABLE_COMPILE_CACHE
+  const cachedData = enabled ? (read(path.join(__dirname, name)) ?? (own === null ? null : read(own))) : null
+  const script = new vm.Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
+    filename: bundle,
+    ...(cachedData === null ? {} : { cachedData })
+  })
+  const module = { exports: {} }
+  script.runInThisContext()(module.exports, createRequire(bundle), module, bundle, __dirname)
+  if (enabled && own !== null && (cachedData === null || script.cachedDataRejected === true)) {
+    setTimeout(() => {
+      // under other flags (the Lua VM changes one) V8 would refuse it
+      if (v8.cachedDataVersionTag() === tag) write(own, script.createCachedData())
+    }, writeAfterMs).unref()
+  }
+  return module.exports as Program
 }
 
 /**
  * The path of a request makes next to no garbage, so the space for young objects stays as small as it starts: it would
- * grow to 16 MiB with the first burst of connections, which is memory for some 300,000 keys.
+ * grow to 16 MiB with the first burst of connections, which is memory for some 300,000 keys. Before the cache is read:
+ * V8 refuses one made under other flags.
  */
-const keepYoungSpaceSmall = (): void => v8.setFlagsFromString("--semi-space-growth-factor=1")
-
-const run = (settings: Settings): void => {
-  keepYoungSpaceSmall()
-  const program = Effect.gen(function* () {
-    const log = yield* Log.Log
-    for (const { message, severity } of greeting(settings, process.pid)) log.write(severity, message)
-    yield* Server.main(settings)
-  }).pipe(
-    Effect.provide(Log.layer.pipe(Layer.provide(ServerConfig.layerSettings(settings)))),
-    Effect.catchAllCause((cause) =>
-      Cause.isInterruptedOnly(cause)
-        ? Effect.void
-        : Effect.zipRight(
-            Effect.sync(() => complain(explain(cause))),
-            Effect.fail(cause)
-          )
-    )
-  )
-  NodeRuntime.runMain(program, {
-    disableErrorReporting: true,
-    disablePrettyLogger: true
-  })
-}
-
-const start = (invocation: Extract<Invocation, { readonly task: "run" }>): void => {
-  let settings: Settings
-  try {
-    settings = settingsOf(invocation, {
-      files: nodeFiles(),
-      settings: nodeHost(),
-      env: process.env,
-      readStandardInput
-    })
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    complain(error.report)
-    return
-  }
-  run(settings)
-}
-
-const printHelp = async (): Promise<void> => {
-  const { help } = await import("./cli/help.js")
-  process.stdout.write(help(versionLine(process.versions.node)))
-}
-
-const printCompletions = async (shell: string): Promise<void> => {
-  const { completions } = await import("./cli/Command.js")
-  const script = await Effect.runPromise(completions(shell))
-  if (script === null) complain("effect-kv: --completions takes one of sh, bash, fish and zsh\n")
-  else process.stdout.write(script)
-}
-
-const invocation = readInvocation(process.argv.slice(2))
-switch (invocation.task) {
-  case "version":
-    process.stdout.write(versionLine(process.versions.node) + "\n")
-    break
-  case "help":
-    await printHelp()
-    break
-  case "completions":
-    await printCompletions(invocation.shell)
-    break
-  case "run":
-    start(invocation)
-}
+v8.setFlagsFromString("--semi-space-growth-factor=1")
+load().main(process.argv.slice(2))

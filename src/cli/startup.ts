@@ -10,7 +10,6 @@ import * as path from "node:path"
 import { type ConfigEntry, type FileAccess, parseConfiguration, readConfiguration } from "../config/parse.js"
 import { Settings, type SettingsHost } from "../config/settings.js"
 import { redisVersion, version } from "../config/version.js"
-import type { Invocation } from "./arguments.js"
 
 /**
  * What start-up needs of the machine.
@@ -27,16 +26,49 @@ export interface StartupHost {
 }
 
 /**
- * The settings of an invocation.
+ * Where the settings to start with come from.
  *
- * @throws ConfigError when any source cannot be used
+ * @since 0.1.0
+ * @category models
+ */
+export interface Sources {
+  /** The configuration file, or null for none. */
+  readonly configFile: string | null
+  /** Whether configuration is also read from standard input, after the file. */
+  readonly standardInput: boolean
+  /** The options as lines of redis.conf, as a byte string; they come last. */
+  readonly options: string
+}
+
+/**
+ * The options of the command line as lines of redis.conf, in the order they were given.
+ *
+ * @param given what was given for each directive: what follows it on its lines, one below another
+ * @param order the directive of each line
  * @since 0.1.0
  * @category starting
  */
-export const settingsOf = (
-  { configFile, options, standardInput }: Extract<Invocation, { readonly task: "run" }>,
-  host: StartupHost
-): Settings => {
+export const linesOf = (given: ReadonlyMap<string, string>, order: ReadonlyArray<string>): string => {
+  const waiting = new Map([...given].map(([name, text]) => [name, text.split("\n")]))
+  const lines: Array<string> = []
+  const take = (name: string): void => {
+    const rest = waiting.get(name)?.shift()
+    if (rest !== undefined) lines.push(`${name} ${rest}`)
+  }
+  for (const name of order) take(name)
+  // what the wizard asked for is not among the arguments
+  for (const [name, left] of waiting) while (left.length > 0) take(name)
+  return lines.join("\n")
+}
+
+/**
+ * The settings of an invocation.
+ *
+ * @throws ConfigProblem when any source cannot be used
+ * @since 0.1.0
+ * @category starting
+ */
+export const settingsOf = ({ configFile, options, standardInput }: Sources, host: StartupHost): Settings => {
   const settings = Settings.make([], host.settings)
   settings.fromEnvironment(host.env)
   const entries: Array<ConfigEntry> = []
@@ -53,13 +85,13 @@ export const settingsOf = (
 }
 
 /**
- * The line of `--version`.
+ * The line of `--version`, in redis-server's form.
  *
  * @since 0.1.0
  * @category texts
  */
 export const versionLine = (nodeVersion: string): string =>
-  `effect-kv v=${version} (Redis ${redisVersion} compatible) node=${nodeVersion} bits=64`
+  `v=${version} (Redis ${redisVersion} compatible) node=${nodeVersion} bits=64`
 
 /**
  * What the log says before the server starts, in order. The pid is in the form that tools written for
@@ -70,7 +102,8 @@ export const versionLine = (nodeVersion: string): string =>
  */
 export const greeting = (
   settings: Settings,
-  pid: number
+  pid: number,
+  exists: (path: string) => boolean
 ): ReadonlyArray<{
   readonly severity: "notice" | "warning"
   readonly message: string
@@ -101,6 +134,21 @@ export const greeting = (
       message: `Accepted, but without effect yet: ${inert.join(", ")}`
     })
   }
+  if (settings.evictionAskedFor) {
+    lines.push({
+      severity: "warning",
+      message:
+        `maxmemory-policy ${settings.value("maxmemory-policy")}: effect-kv cannot evict keys yet; ` +
+        "at maxmemory, writes are refused (noeviction)"
+    })
+  }
+  const unread = unreadDump(settings, exists)
+  if (unread !== null) {
+    lines.push({
+      severity: "warning",
+      message: `${unread} is NOT loaded: effect-kv reads no RDB files yet. The server starts without its data`
+    })
+  }
   if (settings.renamedCommands.length > 0) {
     lines.push({
       severity: "notice",
@@ -108,4 +156,14 @@ export const greeting = (
     })
   }
   return lines
+}
+
+/** The RDB file that an operator may believe to be in use, or null. Beside an AOF, redis-server reads none either. */
+const unreadDump = (settings: Settings, exists: (path: string) => boolean): string | null => {
+  const file = path.join(settings.dir, settings.value("dbfilename"))
+  if (settings.value("dbfilename") === "" || !exists(file)) return null
+  const aof = [settings.appenddirname, settings.appendfilename].some((name) =>
+    exists(path.join(settings.dir, name))
+  )
+  return settings.appendonly && aof ? null : file
 }

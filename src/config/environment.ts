@@ -7,17 +7,23 @@
  * @since 0.1.0
  */
 import { find, names } from "./directives.js"
-import { type ConfigEntry, ConfigError, encodeBytes } from "./parse.js"
+import { type ConfigEntry, ConfigProblem, encodeBytes } from "./parse.js"
 
 const prefix = "EFFECT_KV_"
 
-const variableOf = (name: string): string => prefix + name.toUpperCase().replaceAll("-", "_")
+/**
+ * The variable that sets a directive.
+ *
+ * @since 0.1.0
+ * @category names
+ */
+export const variableOf = (name: string): string => prefix + name.toUpperCase().replaceAll("-", "_")
 
 /**
  * The entries that an environment holds, in the order of their names.
  *
  * @param env the variables, as process.env has them
- * @throws ConfigError on an EFFECT_KV_ variable that is no directive
+ * @throws ConfigProblem on an EFFECT_KV_ variable that is no directive
  * @since 0.1.0
  * @category loading
  */
@@ -30,7 +36,8 @@ export const environmentEntries = (
   return given.sort().map((variable) => {
     const name = nameOf.get(variable)
     if (name === undefined) {
-      throw new ConfigError(
+      throw new ConfigProblem(
+        "UnknownDirective",
         `Unknown environment variable ${variable}: ${prefix}<DIRECTIVE> takes a redis.conf directive ` +
           "in upper case with - as _, such as EFFECT_KV_APPENDONLY=yes"
       )

@@ -6,7 +6,8 @@
  * @since 0.1.0
  */
 import * as fs from "node:fs"
-import { ConfigError, type FileAccess, systemErrorText } from "./parse.js"
+import * as path from "node:path"
+import { ConfigProblem, type FileAccess, systemErrorText } from "./parse.js"
 import type { SettingsHost } from "./settings.js"
 
 /**
@@ -40,12 +41,26 @@ export const nodeHost = (): SettingsHost => ({
   }
 })
 
+/**
+ * Makes a directory and those above it that are missing. Node's own recursive mkdir never ends where nothing can be
+ * made (/proc).
+ *
+ * @since 0.1.0
+ * @category hosts
+ */
+export const makeDirectory = (directory: string): void => {
+  if (fs.existsSync(directory)) return
+  const above = path.dirname(directory)
+  if (above !== directory) makeDirectory(above)
+  fs.mkdirSync(directory)
+}
+
 const retryMs = 10
 
 /**
  * All of standard input, as latin1. A pipe that its writer made non-blocking says "try again": so we do.
  *
- * @throws ConfigError when it cannot be read
+ * @throws ConfigProblem when it cannot be read
  * @since 0.1.0
  * @category hosts
  */
@@ -60,7 +75,8 @@ export const readStandardInput = (): string => {
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : ""
       if (code === "EOF") return Buffer.concat(chunks).toString("latin1")
-      if (code !== "EAGAIN") throw new ConfigError(`Can't read standard input: ${systemErrorText(error)}`)
+      if (code !== "EAGAIN")
+        throw new ConfigProblem("Unreadable", `Can't read standard input: ${systemErrorText(error)}`)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs)
     }
   }

@@ -46,16 +46,40 @@ export interface FileAccess {
 }
 
 /**
- * A configuration that cannot be used. `message` is one line; `report` is the block Redis prints.
+ * Why a configuration cannot be used: a file that cannot be read, a line that is none, a directive there is not, a
+ * value it cannot have, or something that this server does not do (yet) and must not pass over in silence.
  *
  * @since 0.1.0
  * @category errors
  */
-export class ConfigError extends Error {
-  readonly _tag = "ConfigError"
-  override readonly name = "ConfigError"
+export type ConfigReason = (typeof configReasons)[number]
+
+/**
+ * All reasons.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const configReasons = [
+  "Unreadable",
+  "Syntax",
+  "UnknownDirective",
+  "InvalidValue",
+  "Unsupported"
+] as const
+
+/**
+ * A configuration that cannot be used, as plain code throws it; Effects fail with a `ConfigError` made of it. `message`
+ * is one line; `report` is the block Redis prints.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConfigProblem extends Error {
+  override readonly name = "ConfigProblem"
 
   constructor(
+    readonly reason: ConfigReason,
     /** What is wrong, in Redis's words where it has some. */
     readonly problem: string,
     /** Where: a path or words such as "the environment"; null when no line is to blame. */
@@ -255,7 +279,7 @@ const expandPattern = (pattern: string, access: FileAccess): ReadonlyArray<strin
  *
  * @param text the file's bytes as latin1
  * @param file how to name it in errors
- * @throws ConfigError on unbalanced quotes, and on an include that cannot be read
+ * @throws ConfigProblem on unbalanced quotes, and on an include that cannot be read
  * @since 0.1.0
  * @category loading
  */
@@ -272,7 +296,7 @@ export const parseConfiguration = (
 /**
  * The entries of a configuration file and of all it includes.
  *
- * @throws ConfigError also when the file cannot be opened
+ * @throws ConfigProblem also when the file cannot be opened
  * @since 0.1.0
  * @category loading
  */
@@ -283,7 +307,10 @@ const open = (file: string, access: FileAccess): string => {
   try {
     return access.read(path.resolve(access.cwd, file))
   } catch (error) {
-    throw new ConfigError(`Fatal error, can't open config file '${file}': ${systemErrorText(error)}`)
+    throw new ConfigProblem(
+      "Unreadable",
+      `Fatal error, can't open config file '${file}': ${systemErrorText(error)}`
+    )
   }
 }
 
@@ -295,7 +322,7 @@ const collect = (
   into: Array<ConfigEntry>
 ): void => {
   if (depth > includeDepthMax)
-    throw new ConfigError(`include directives nested more than ${includeDepthMax} deep`)
+    throw new ConfigProblem("Syntax", `include directives nested more than ${includeDepthMax} deep`)
   let line = 0
   for (const raw of text.split("\n")) {
     line++
@@ -303,7 +330,7 @@ const collect = (
     if (trimmed === "" || trimmed[0] === "#") continue
     const words = splitArguments(trimmed)
     if (words === null) {
-      throw new ConfigError("Unbalanced quotes in configuration line", file, line, trimmed)
+      throw new ConfigProblem("Syntax", "Unbalanced quotes in configuration line", file, line, trimmed)
     }
     if (words.length === 0) continue
     const name = words[0]!.toLowerCase()

@@ -12,8 +12,16 @@ import { type Directive, directives, find, names, retired } from "./directives.j
 import { environmentEntries } from "./environment.js"
 import { assignField, Fields, type ProtectedAction } from "./fields.js"
 import { type Reading, readValue, wrongArgumentCount } from "./kinds.js"
-import { type ConfigEntry, ConfigError, decodeBytes, encodeBytes, splitArguments } from "./parse.js"
-import { rewriteConfiguration } from "./rewrite.js"
+import { nearest } from "./nearest.js"
+import {
+  type ConfigEntry,
+  ConfigProblem,
+  type ConfigReason,
+  decodeBytes,
+  encodeBytes,
+  splitArguments
+} from "./parse.js"
+import { fileOnly, rewriteConfiguration } from "./rewrite.js"
 
 /**
  * What the settings need of the machine.
@@ -68,6 +76,14 @@ const UNUSED_FIELDS: ReadonlySet<string> = new Set([
 ])
 
 /**
+ * Whether a directive is only checked, kept and reported, for the server does not act on it yet.
+ *
+ * @since 0.1.0
+ * @category table
+ */
+export const isInert = (name: string): boolean => UNUSED_FIELDS.has(name) || find(name)?.effect === "accepted"
+
+/**
  * The current settings.
  *
  * @since 0.1.0
@@ -76,8 +92,6 @@ const UNUSED_FIELDS: ReadonlySet<string> = new Set([
 export class Settings extends Fields {
   /** The absolute path of the configuration file, for CONFIG REWRITE and INFO; "" when there is none. */
   configFile = ""
-  /** `user` directives of the configuration file: each the words after `user`, as byte strings. */
-  readonly users: ReadonlyArray<ReadonlyArray<string>> = []
   /** `rename-command` directives: a command's name and its new one, "" to remove it. */
   readonly renamedCommands: ReadonlyArray<readonly [name: string, renamed: string]> = []
 
@@ -95,7 +109,7 @@ export class Settings extends Fields {
   /**
    * Settings at their defaults, with entries loaded on top.
    *
-   * @throws ConfigError when an entry cannot be used
+   * @throws ConfigProblem when an entry cannot be used
    */
   static make(entries: ReadonlyArray<ConfigEntry> = [], host: Partial<SettingsHost> = {}): Settings {
     const settings = new Settings({
@@ -110,13 +124,13 @@ export class Settings extends Fields {
    * Loads entries at start-up, in order; no listener is told. The first `save` among them replaces what was
    * there before this call, later ones add to it.
    *
-   * @throws ConfigError naming the file and line that cannot be used
+   * @throws ConfigProblem naming the file and line that cannot be used
    */
   load(entries: ReadonlyArray<ConfigEntry>): void {
     let saveSeen = false
     for (const entry of entries) {
       const wrong = this.#loadEntry(entry, saveSeen)
-      if (wrong !== null) throw new ConfigError(wrong, entry.file, entry.line, entry.text)
+      if (wrong !== null) throw new ConfigProblem(...wrong, entry.file, entry.line, entry.text)
       saveSeen ||= entry.name === "save"
     }
   }
@@ -124,7 +138,7 @@ export class Settings extends Fields {
   /**
    * Loads EFFECT_KV_<DIRECTIVE> variables.
    *
-   * @throws ConfigError on an unknown variable or a bad value
+   * @throws ConfigProblem on an unknown variable or a bad value
    */
   fromEnvironment(env: Readonly<Record<string, string | undefined>>): void {
     this.load(environmentEntries(env))
@@ -205,7 +219,20 @@ export class Settings extends Fields {
       if (!old.has(name)) old.set(name, this.value(name))
       this.#assign(name, reading.value)
     }
+    if ((old.has("maxmemory") || old.has("maxmemory-policy")) && this.evictionAskedFor) {
+      const refused = old.has("maxmemory-policy") ? "maxmemory-policy" : "maxmemory"
+      restore()
+      return setFailed(refused, noEviction)
+    }
     return this.#announce(old, restore)
+  }
+
+  /**
+   * Whether keys would have to be evicted at `maxmemory`, which this server cannot do yet: writes are refused there.
+   * CONFIG SET does not let it come to that; what a configuration file says is only warned of.
+   */
+  get evictionAskedFor(): boolean {
+    return this.maxmemoryBytes > 0 && this.value("maxmemory-policy") !== "noeviction"
   }
 
   /**
@@ -240,9 +267,8 @@ export class Settings extends Fields {
   /** The directives that were given a value of their own which the server does not act on yet. */
   inert(): ReadonlyArray<string> {
     return directives
-      .filter((one) => one.effect === "accepted" || UNUSED_FIELDS.has(one.name))
-      .filter((one) => this.value(one.name) !== one.initial)
-      .map((one) => one.name)
+      .filter(({ initial, name }) => isInert(name) && this.value(name) !== initial)
+      .map(({ name }) => name)
   }
 
   #assign(name: string, value: string): void {
@@ -258,37 +284,41 @@ export class Settings extends Fields {
     })
   }
 
-  #loadEntry({ args, name }: ConfigEntry, saveSeen: boolean): string | null {
+  #loadEntry({ args, name }: ConfigEntry, saveSeen: boolean): Wrong | null {
     const directive = find(name)
     if (directive === undefined) return this.#loadOther(name, args)
-    if (!directive.multi && args.length !== 1) return wrongArgumentCount
+    if (!directive.multi && args.length !== 1) return ["InvalidValue", wrongArgumentCount]
     // One argument to a directive of many is split once more: --save "900 1".
     const words = directive.multi && args.length === 1 && args[0] !== "" ? splitArguments(args[0]!) : args
-    if (words === null) return "Unbalanced quotes in configuration line"
+    if (words === null) return ["Syntax", "Unbalanced quotes in configuration line"]
     const previous = directive.name === "save" && !saveSeen ? "" : this.value(directive.name)
     const reading = this.#read(directive, words, previous)
-    if ("problem" in reading) return reading.problem
+    if ("problem" in reading) return ["InvalidValue", reading.problem]
+    if (directive.name === "aclfile" && reading.value !== "") return ["Unsupported", noUsers]
     this.#assign(directive.name, reading.value)
     return null
   }
 
   /** The lines of a configuration file that are not directives of CONFIG GET. */
-  #loadOther(name: string, args: ReadonlyArray<string>): string | null {
+  #loadOther(name: string, args: ReadonlyArray<string>): Wrong | null {
     if (retired.has(name) && args.length === 1) return null
-    if (name === "user" && args.length >= 1) {
-      ;(this.users as Array<ReadonlyArray<string>>).push(args)
-      return null
-    }
+    if (name === "user") return ["Unsupported", noUsers]
     if (name === "rename-command" && args.length === 2) {
       ;(this.renamedCommands as Array<readonly [string, string]>).push([args[0]!, args[1]!])
       return null
     }
-    if (name === "loadmodule" && args.length >= 1) return "effect-kv loads no Redis modules"
-    if (name === "sentinel") return "sentinel directive while not in sentinel mode"
+    if (name === "loadmodule" && args.length >= 1) return ["Unsupported", "effect-kv loads no Redis modules"]
+    if (name === "sentinel") return ["Unsupported", "sentinel directive while not in sentinel mode"]
     if (name.includes(".")) {
-      return "Module Configuration detected without loadmodule directive or no ApplyConfig call: aborting"
+      return [
+        "UnknownDirective",
+        "Module Configuration detected without loadmodule directive or no ApplyConfig call: aborting"
+      ]
     }
-    return "Bad directive or wrong number of arguments"
+    const known = names.includes(name) || fileOnly.has(name)
+    const meant = known ? null : nearest(name, [...names, ...fileOnly])
+    const problem = "Bad directive or wrong number of arguments"
+    return ["UnknownDirective", meant === null ? problem : `${problem} (did you mean '${meant}'?)`]
   }
 
   /**
@@ -333,6 +363,18 @@ export class Settings extends Fields {
     return null
   }
 }
+
+/** What is wrong with an entry. */
+type Wrong = readonly [reason: ConfigReason, problem: string]
+
+/** Without them the server would be open where the operator asked for users with passwords. */
+const noUsers =
+  "effect-kv has no ACL users yet, and will not start without those that the configuration asks for. " +
+  "Remove this line; requirepass sets a password for everyone"
+
+const noEviction =
+  "effect-kv cannot evict keys yet: with maxmemory set, only the policy noeviction is there " +
+  "(writes beyond maxmemory are refused)"
 
 const allows = (action: ProtectedAction, client: SettingsClient): boolean =>
   action === "yes" || (action === "local" && client.local)

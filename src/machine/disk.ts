@@ -32,6 +32,7 @@ export interface Disk {
   readonly rename: (from: string, to: string) => void
   /** Removes a file; one that is not there is no error. */
   readonly remove: (path: string) => void
+  /** Makes a directory in one that is there; where it is there already, nothing. */
   readonly makeDirectory: (path: string) => void
   /** Whether a plain file is there. */
   readonly isFile: (path: string) => boolean
@@ -69,7 +70,8 @@ export const nodeDisk: Disk = {
   rename: (from, to) => fs.renameSync(from, to),
   remove: (path) => fs.rmSync(path, { force: true }),
   makeDirectory: (path) => {
-    fs.mkdirSync(path, { recursive: true })
+    // Node's recursive mkdir would never end where nothing can be made (/proc)
+    if (!fs.existsSync(path)) fs.mkdirSync(path)
   },
   isFile: (path) => fs.statSync(path, { throwIfNoEntry: false })?.isFile() === true,
   readText: (path) => fs.readFileSync(path, "utf8"),

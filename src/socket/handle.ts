@@ -3,7 +3,8 @@
  *
  * A `net.Socket` with its two streams costs more than all else that a short connection takes: without it a connection
  * takes 62 microseconds of processor time instead of 150, and 1.3 KB instead of 4.2, as measured on a prototype
- * (test/bench/connections.mjs measures the server). The price is Node's undocumented side, so every bit of it is in this file:
+ * (test/bench/connections.mjs measures the server). The price is Node's undocumented side, so every bit of it is in
+ * this file:
  *
  *   - a listening handle calls `onconnection(status, handle)` for each client;
  *   - `useUserBuffer` has reads go into one buffer that all connections share; `onread` is called after each, and

@@ -7,15 +7,19 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
+import * as Cli from "@effect/cli/Command"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { readInvocation } from "../../src/cli/arguments.js"
-import { completions } from "../../src/cli/Command.js"
-import { help } from "../../src/cli/help.js"
+import * as Option from "effect/Option"
+import { normalize } from "../../src/cli/arguments.js"
+import * as Command from "../../src/cli/Command.js"
+import { bashCompletions } from "../../src/cli/completions.js"
 import { formatLine, isLogged } from "../../src/cli/line.js"
-import { greeting, type StartupHost, settingsOf, versionLine } from "../../src/cli/startup.js"
-import { ConfigError } from "../../src/config/parse.js"
+import { greeting, linesOf, type StartupHost, settingsOf } from "../../src/cli/startup.js"
+import { ConfigProblem } from "../../src/config/parse.js"
 import type { Settings } from "../../src/config/settings.js"
 import * as Log from "../../src/Log.js"
 import * as ServerConfig from "../../src/ServerConfig.js"
@@ -27,17 +31,23 @@ const host = (more: Partial<StartupHost> & { readonly file?: string } = {}): Sta
   readStandardInput: more.readStandardInput ?? (() => "")
 })
 
+/** The settings that @effect/cli's command comes to, without the server. */
 const start = (words: ReadonlyArray<string>, machine: StartupHost = host()): Settings => {
-  const invocation = readInvocation(words)
-  if (invocation.task !== "run") throw new Error(invocation.task)
-  return settingsOf(invocation, machine)
+  const { order, words: normalized } = normalize(words)
+  const given: Array<Command.Given> = []
+  const command = Command.make([...new Set(order)], "run", (one) => Effect.sync(() => given.push(one)))
+  const run = Cli.run(command, { name: "effect-kv", version: "0", executable: "effect-kv" })
+  Effect.runSync(Effect.provide(run(["node", "effect-kv", ...normalized]), NodeContext.layer))
+  const { configFile, directives, standardInput } = given[0]!
+  const options = linesOf(directives, order)
+  return settingsOf({ configFile: Option.getOrNull(configFile), standardInput, options }, machine)
 }
 
 const problemOf = (words: ReadonlyArray<string>): string => {
   try {
     start(words)
   } catch (error) {
-    if (error instanceof ConfigError) return `${error.problem} in '${error.text}'`
+    if (error instanceof ConfigProblem) return `${error.problem} in '${error.text}'`
     throw error
   }
   return "none"
@@ -90,8 +100,8 @@ describe("arguments", () => {
   it("are refused with the line they make", () => {
     expect(problemOf(["--port"])).toBe("wrong number of arguments in 'port'")
     expect(problemOf(["--port", "abc"])).toBe("argument couldn't be parsed into an integer in 'port \"abc\"'")
-    expect(problemOf(["--nope", "1"])).toBe("Bad directive or wrong number of arguments in 'nope \"1\"'")
-    expect(problemOf(["-x"])).toBe("Bad directive or wrong number of arguments in '\"-x\"'")
+    expect(normalize(["-x"]).stray).toBe("-x")
+    expect(normalize(["redis.conf", "more"]).stray).toBe("more")
   })
 
   it("keep bytes beyond ASCII", () => {
@@ -115,43 +125,46 @@ describe("arguments", () => {
     expect(start(["-"], machine).port).toBe(3)
   })
 
-  it("ask for help, the version and completions", () => {
-    expect(readInvocation(["--help"])).toEqual({ task: "help" })
-    expect(readInvocation(["-h"])).toEqual({ task: "help" })
-    expect(readInvocation(["-v"])).toEqual({ task: "version" })
-    expect(readInvocation(["--version"])).toEqual({ task: "version" })
-    expect(readInvocation(["--completions", "zsh"])).toEqual({
-      task: "completions",
-      shell: "zsh"
+  it("keep the order they were given in, among repeated ones too", () => {
+    expect(normalize(["a.conf", "--port", "1", "--save", "1", "2", "--port", "3", "-"])).toEqual({
+      words: ["--port", '"1"\n"3"', "--save", '"1" "2"', "--standard-input", "a.conf"],
+      order: ["port", "save", "port"],
+      stray: null
     })
-    expect(readInvocation(["--completions=zsh"])).toEqual({
-      task: "completions",
-      shell: "zsh"
-    })
+    expect(start(["--port", "1", "--save", "1", "2", "--port", "3"]).port).toBe(3)
+  })
+
+  it("ask for help, the version, the wizard and completions", () => {
+    const wordsOf = (...words: ReadonlyArray<string>) => normalize(words).words
+    expect(wordsOf("--help")).toEqual(["--help"])
+    expect(wordsOf("-h")).toEqual(["--help"])
+    expect(wordsOf("--port", "1", "--help")).toEqual(["--help"])
+    expect(wordsOf("-v")).toEqual(["--version"])
+    expect(wordsOf("--wizard")).toEqual(["--wizard"])
+    expect(wordsOf("--completions", "zsh")).toEqual(["--completions", "zsh"])
+    expect(wordsOf("--completions=zsh")).toEqual(["--completions", "zsh"])
+    expect(start(["--requirepass", "--help"]).requirepass).toBe("--help")
   })
 })
 
-describe("help", () => {
-  it("shows usage, options with their defaults, environment, examples and exit codes on one page", () => {
-    const text = help(versionLine("20.0.0"))
-    for (const part of ["Usage:", "--port <number>", "[6379]", "EFFECT_KV_", "Examples:", "Exit codes:"]) {
-      expect(text).toContain(part)
-    }
-    expect(text.split("\n").every((line) => line.length <= 100)).toBe(true)
-    expect(text).toContain("effect-kv v=0.1.0 (Redis 7.2.4 compatible) node=20.0.0 bits=64\n")
-  })
-
-  it.effect("comes with completions for each shell, and only for those", () =>
-    Effect.gen(function* () {
-      for (const shell of ["sh", "bash", "fish", "zsh"]) {
-        const script = yield* completions(shell)
-        expect(script).toContain("appendfsync")
-        expect(script).not.toMatch(/wizard.*mode|--log-level\b/)
-      }
-      expect(yield* completions("bash")).toContain('compgen -W "everysec always no"')
-      expect(yield* completions("tcsh")).toBeNull()
+describe("completions for bash", () => {
+  const complete = (...words: ReadonlyArray<string>): ReadonlyArray<string> => {
+    const script = `${bashCompletions(Command.optionNames)}
+COMP_WORDS=(effect-kv "$@"); COMP_CWORD=$#; _effect_kv; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const { stdout } = spawnSync("bash", ["-c", script, "bash", ...words], {
+      encoding: "utf8",
+      cwd: path.join(import.meta.dirname, "../..")
     })
-  )
+    return stdout.trimEnd().split("\n")
+  }
+
+  it.skipIf(process.platform === "win32")("offer options, choices, files and directories", () => {
+    expect(complete("--appendf")).toEqual(["--appendfilename", "--appendfsync"])
+    expect(complete("--appendfsync", "")).toEqual(["everysec", "always", "no"])
+    expect(complete("pack")).toContain("package.json")
+    expect(complete("--dir", "sr")).toEqual(["src"])
+    expect(complete("--completions", "z")).toEqual(["zsh"])
+  })
 })
 
 describe("the log", () => {
@@ -170,12 +183,27 @@ describe("the log", () => {
   })
 
   it("greets with the pid in the form tools wait for, and warns of what has no effect yet", () => {
-    const lines = greeting(start(["--io-threads", "4"]), 77)
+    const lines = greeting(start(["--io-threads", "4"]), 77, () => false)
     expect(lines.some(({ message }) => message.endsWith(" PID: 77"))).toBe(true)
     expect(lines.at(-1)).toEqual({
       severity: "warning",
       message: "Accepted, but without effect yet: io-threads"
     })
+  })
+
+  it("warns of a dump that is not read, and of a policy that cannot be followed", () => {
+    const warnings = (words: ReadonlyArray<string>, files: ReadonlyArray<string>) =>
+      greeting(start(words), 1, (file) => files.includes(file))
+        .filter(({ severity }) => severity === "warning")
+        .map(({ message }) => message)
+    expect(warnings([], ["/srv/dump.rdb"])).toEqual([
+      expect.stringMatching(/^\/srv\/dump\.rdb is NOT loaded/)
+    ])
+    expect(warnings(["--appendonly", "yes"], ["/srv/dump.rdb"])).toHaveLength(1)
+    expect(warnings(["--appendonly", "yes"], ["/srv/dump.rdb", "/srv/appendonlydir"])).toEqual([])
+    expect(warnings(["--maxmemory", "1mb", "--maxmemory-policy", "allkeys-lru"], [])).toContainEqual(
+      expect.stringContaining("cannot evict keys yet")
+    )
   })
 
   it.scoped("takes Effect's log calls to the log file, filtered by the loglevel in force", () =>
@@ -255,6 +283,27 @@ describe("the configuration service", () => {
     })
   )
 
+  it.effect("reads variables through effect's Config, and fails with what is wrong with one", () =>
+    Effect.gen(function* () {
+      const withVariables = (variables: ReadonlyArray<readonly [string, string]>) =>
+        ServerConfig.ServerConfig.pipe(
+          Effect.provide(ServerConfig.layerFromEnv({ port: 7001, hz: 20 })),
+          Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables)))
+        )
+      const settings = yield* withVariables([
+        ["EFFECT_KV_PORT", "7002"],
+        ["EFFECT_KV_MAXMEMORY_POLICY", "allkeys-lru"]
+      ])
+      expect([settings.port, settings.hz, settings.value("maxmemory-policy")]).toEqual([
+        7002,
+        20,
+        "allkeys-lru"
+      ])
+      const error = yield* Effect.flip(withVariables([["EFFECT_KV_PORT", "none"]]))
+      expect(error).toMatchObject({ _tag: "ConfigError", reason: "InvalidValue", file: "the environment" })
+    })
+  )
+
   it.effect("is the settings themselves", () =>
     Effect.gen(function* () {
       const settings = yield* ServerConfig.ServerConfig
@@ -282,9 +331,63 @@ describe.skipIf(!fs.existsSync(bundle))("the executable", () => {
 
   it("prints version, help and completions, and is done", () => {
     expect(run(["--version"])).toMatchObject({ status: 0, stderr: "" })
-    expect(run(["--version"]).stdout).toMatch(/^effect-kv v=\d+\.\d+\.\d+ \(Redis 7\.2\.4 compatible\) /)
-    expect(run(["--help"]).stdout).toContain("Usage: effect-kv")
-    expect(run(["--completions", "bash"]).stdout).toContain("complete")
+    expect(run(["--version"]).stdout).toMatch(/^v=\d+\.\d+\.\d+ \(Redis 7\.2\.4 compatible\) /)
+    const help = run(["--help"]).stdout
+    for (const part of ["USAGE", "--port number", "[6379]", "EFFECT_KV_", "EXAMPLES", "EXIT CODES"]) {
+      expect(help).toContain(part)
+    }
+    // what has no effect yet is said to have none, and no escapes go into a pipe
+    expect(help).toMatch(/changes of keys, such as KEA \(no effect yet\)/)
+    expect(help).toMatch(/without effect yet: [^.]*\bio-threads\b/)
+    expect(help).not.toContain("\u001b")
+    expect(run(["--completions", "bash"]).stdout).toContain("complete -F")
+    expect(run(["--completions", "fish"]).stdout).toContain("appendfsync")
+    expect(run(["--completions", "zsh"]).stdout).toContain("appendfsync")
+    expect(run(["--completions", "tcsh"])).toMatchObject({ status: 1 })
+  })
+
+  it("has one line for what it does not know, with what may have been meant", () => {
+    expect(run(["--prot", "7000"])).toEqual(
+      expect.objectContaining({
+        status: 1,
+        stdout: "",
+        stderr: "effect-kv: Unknown option '--prot'. Did you mean '--port'?\nTry: effect-kv --help\n"
+      })
+    )
+    expect(run(["-x"])).toMatchObject({ status: 1, stderr: expect.stringContaining("Unknown argument '-x'") })
+  })
+
+  it("listens nowhere only by refusing to start, and says why once", () => {
+    const { status, stderr, stdout } = run(["--port", "0"])
+    expect(status).toBe(1)
+    expect((stdout + stderr).match(/Configured to not listen anywhere, exiting\./g)).toHaveLength(1)
+    expect(stdout).not.toContain("Ready to accept connections")
+  })
+
+  it("does not start where users were asked for that it cannot have", () => {
+    for (const words of [
+      ["--user", "alice", "on"],
+      ["--aclfile", "users.acl"]
+    ]) {
+      const { status, stderr } = run(words)
+      expect(status).toBe(1)
+      expect(stderr).toContain("no ACL users yet")
+    }
+  })
+
+  it.runIf(process.platform === "linux")("says at once that a directory cannot hold its files", () => {
+    const { status, stdout } = run([
+      "--dir",
+      "/proc",
+      "--appendonly",
+      "yes",
+      "--port",
+      "0",
+      "--unixsocket",
+      path.join(os.tmpdir(), `effect-kv-${process.pid}.sock`)
+    ])
+    expect(status).toBe(1)
+    expect(stdout).toMatch(/no such file or directory/i)
   })
 
   it("says on standard error what is wrong with its configuration, without a stack trace, and gives 1", () => {

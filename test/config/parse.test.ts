@@ -4,7 +4,7 @@
 import * as path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import {
-  ConfigError,
+  ConfigProblem,
   type FileAccess,
   parseConfiguration,
   quoteArgument,
@@ -29,14 +29,14 @@ const filesOf = (texts: Readonly<Record<string, string>>, cwd = "/etc"): FileAcc
   cwd
 })
 
-const errorOf = (run: () => unknown): ConfigError => {
+const errorOf = (run: () => unknown): ConfigProblem => {
   try {
     run()
   } catch (error) {
-    if (error instanceof ConfigError) return error
+    if (error instanceof ConfigProblem) return error
     throw error
   }
-  throw new Error("no ConfigError")
+  throw new Error("no ConfigProblem")
 }
 
 describe("splitting a line into arguments", () => {

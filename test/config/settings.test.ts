@@ -5,7 +5,7 @@ import * as fs from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { directives, find } from "../../src/config/directives.js"
 import { assignField, Fields } from "../../src/config/fields.js"
-import { ConfigError, type FileAccess, parseConfiguration } from "../../src/config/parse.js"
+import { ConfigProblem, type FileAccess, parseConfiguration } from "../../src/config/parse.js"
 import { Settings } from "../../src/config/settings.js"
 import { redisVersion, version } from "../../src/config/version.js"
 
@@ -18,7 +18,7 @@ const problemOf = (text: string): string => {
   try {
     load(text)
   } catch (error) {
-    if (error instanceof ConfigError) return error.problem
+    if (error instanceof ConfigProblem) return error.problem
     throw error
   }
   return "none"
@@ -105,10 +105,37 @@ describe("loading", () => {
     expect(load('bind ""').bind).toEqual([])
   })
 
-  it("keeps user and rename-command lines for those who act on them", () => {
-    const settings = load('user alice on nopass\nrename-command FLUSHALL ""')
-    expect(settings.users).toEqual([["alice", "on", "nopass"]])
-    expect(settings.renamedCommands).toEqual([["FLUSHALL", ""]])
+  it("keeps rename-command lines for those who act on them", () => {
+    expect(load('rename-command FLUSHALL ""').renamedCommands).toEqual([["FLUSHALL", ""]])
+  })
+
+  it("refuses users that it would let in without their passwords", () => {
+    expect(problemOf("user alice on >secret")).toMatch(/no ACL users yet/)
+    expect(problemOf("aclfile /etc/redis/users.acl")).toMatch(/no ACL users yet/)
+    expect(load('aclfile ""').value("aclfile")).toBe("")
+  })
+
+  it("refuses by CONFIG SET a limit of memory with a policy that evicts, whichever comes first", () => {
+    const settings = load("")
+    expect(settings.set([["maxmemory-policy", "allkeys-lru"]])).toBeNull()
+    expect(settings.set([["maxmemory", "1mb"]])).toMatch(/'maxmemory'.*cannot evict keys yet/)
+    expect(settings.maxmemoryBytes).toBe(0)
+    expect(
+      settings.set([
+        ["maxmemory-policy", "noeviction"],
+        ["maxmemory", "1mb"]
+      ])
+    ).toBeNull()
+    expect(settings.set([["maxmemory-policy", "volatile-ttl"]])).toMatch(
+      /'maxmemory-policy'.*cannot evict keys yet/
+    )
+    expect(settings.value("maxmemory-policy")).toBe("noeviction")
+  })
+
+  it("guesses the directive that was meant", () => {
+    expect(problemOf("appendonyl yes")).toBe(
+      "Bad directive or wrong number of arguments (did you mean 'appendonly'?)"
+    )
   })
 
   it("refuses what it cannot use, in Redis's words", () => {

@@ -1,5 +1,5 @@
 // How the executable starts, and how it refuses to: the way a person at a shell or a supervisor sees it.
-import { rmSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { connect, plain } from "../support/client.mjs"
@@ -106,5 +106,33 @@ describe("start", () => {
     const server = track(await start())
     await expect.poll(() => server.output).toContain("Ready to accept connections")
     expect(server.output).toMatch(new RegExp(`^${server.pid}:M `, "m"))
+  })
+
+  it("says where it listens, and which kinds of connection it is ready for", async () => {
+    const server = track(await start({ args: ["--bind 127.0.0.1 --unixsocket {dir}/kv.sock"] }))
+    await expect.poll(() => server.output).toMatch(/ \* Ready to accept connections unix\n/)
+    expect(server.output).toContain(` * Listening on 127.0.0.1:${server.port}\n`)
+    expect(server.output).toContain(` * Listening on ${server.dir}/kv.sock\n`)
+    expect(server.output).toMatch(/ \* Ready to accept connections tcp\n/)
+  })
+
+  it("ignores SIGHUP and SIGUSR1, and opens no debugger", async () => {
+    const server = track(await start())
+    server.child.kill("SIGHUP")
+    server.child.kill("SIGUSR1")
+    expect(await ping(server.port)).toBe("+PONG\r\n")
+    expect(await ping(server.port)).toBe("+PONG\r\n")
+    expect(server.output).not.toMatch(/debugger/i)
+  })
+
+  it("keeps the bind line of its file at CONFIG REWRITE, though it is the default", async () => {
+    const port = await freePort()
+    const { file, server } = configured([`port ${port}`, "bind 127.0.0.1 -::1"])
+    await server.launch()
+    await expect.poll(() => ping(port), { timeout: 10_000, interval: 10 }).toBe("+PONG\r\n")
+    const client = await connect({ port })
+    expect(plain(await client.send("CONFIG", "REWRITE"))).toBe("OK")
+    expect(readFileSync(file, "utf8")).toContain("bind 127.0.0.1 -::1\n")
+    await client.destroy()
   })
 })
