@@ -5,20 +5,32 @@
  * not: an expired key is never seen; a running snapshot is handed the old state before it changes; the expiry index
  * and the memory counter are right. A ref stays valid until the next call that writes to its shard.
  */
+import { blobBytes } from "./blobs.js"
+import { classOfUnits } from "./classes.js"
 import { type HashKey, hashBytes } from "./hash.js"
+import { KeySlice } from "./key.js"
+import type { IndexContext } from "./keyIndex.js"
+import type { Memory } from "./memory.js"
 import {
   ACCESS_MASK,
-  ACCESS_SHIFT,
+  changePlain,
+  expiresAt,
   FLAG_EXPIRES,
-  FLAG_LONG,
+  FLAG_OUTSIDE,
+  fitsPlain,
+  headerAt,
+  isPlain,
   NO_DEADLINE,
-  needsLong,
+  plainUnits,
+  plainValueLength,
   Records,
-  unitsFor,
-  VALUE_BYTES_SHORT_MAX
+  shapeOf,
+  touchAt,
+  typeAndEncodingAt,
+  unitsFor
 } from "./record.js"
-import { classOfUnits, Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
-import { Shard, type ShardContext } from "./shard.js"
+import { Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
+import { Shard } from "./shard.js"
 import { Snapshot } from "./snapshot.js"
 
 /** Shards of a database: each bounds every pause (a flush, a walk) to 1/32 of the keys. */
@@ -54,6 +66,9 @@ export interface KeyspaceOptions {
   readonly now: number
   /** Gives unsigned 32-bit integers. */
   readonly random: () => number
+  /** Where memory comes from, and segments of a slab, where tests want others than usual. */
+  readonly memory?: Memory
+  readonly slabSegments?: number
 }
 
 /** Keys that are brought into the cache together: their hashes, and the records that were come across. */
@@ -81,8 +96,8 @@ export class KeyspaceStats {
 }
 
 export class Keyspace {
-  readonly segments = new Segments()
-  readonly records = new Records(this.segments)
+  readonly segments: Segments
+  readonly records: Records
   readonly databases: ReadonlyArray<Database>
   readonly stats = new KeyspaceStats()
   /** Unix ms, as read at the start of the batch. */
@@ -97,10 +112,13 @@ export class Keyspace {
   loadSum = 0
   /** Unsigned 32-bit integers for whatever is to be random. */
   readonly random: () => number
-  private readonly context: ShardContext
+  private readonly context: IndexContext
   private readonly makeCell: (shard: Shard) => ShardCell
+  private readonly ownKey = new KeySlice()
 
   constructor(options: KeyspaceOptions) {
+    this.segments = new Segments(options.memory, options.slabSegments)
+    this.records = new Records(this.segments)
     this.context = {
       segments: this.segments,
       records: this.records,
@@ -171,38 +189,23 @@ export class Keyspace {
    * The record of the key whose hash was at `index` of a prefetch, where that came across it and nothing has moved
    * since; else 0, which says nothing. It may have expired.
    */
-  knownRecord(
-    keys: Prefetch,
-    index: number,
-    database: Database,
-    hash: number,
-    view: DataView,
-    start: number,
-    length: number
-  ): number {
+  knownRecord(keys: Prefetch, index: number, database: Database, key: KeySlice): number {
     const ref = keys.refs[index]!
     if (ref === 0 || keys.structure !== this.context.structure || keys.database !== database) return 0
-    return database.cells[hash & SHARD_MASK]!.current.hasKey(ref, view, start, length) ? ref : 0
+    const shard = database.cells[key.hash & SHARD_MASK]!.current
+    return shard.hasKey(ref, key.view, key.start, key.length) ? ref : 0
   }
 
   /** `find` for the key whose hash was at `index` of a prefetch. */
-  findPrefetched(
-    keys: Prefetch,
-    index: number,
-    database: Database,
-    hash: number,
-    view: DataView,
-    start: number,
-    length: number
-  ): number {
-    const ref = this.knownRecord(keys, index, database, hash, view, start, length)
-    return ref !== 0 && !this.isExpired(ref) ? ref : this.find(database, hash, view, start, length)
+  findPrefetched(keys: Prefetch, index: number, database: Database, key: KeySlice): number {
+    const ref = this.knownRecord(keys, index, database, key)
+    return ref !== 0 && !this.isExpired(ref) ? ref : this.find(database, key)
   }
 
   /** The ref of a key, or 0 where it does not exist or has expired (it is removed then). */
-  find(database: Database, hash: number, view: DataView, start: number, length: number): number {
-    const shard = database.cells[hash & SHARD_MASK]!.current
-    const ref = shard.find(hash, view, start, length)
+  find(database: Database, key: KeySlice): number {
+    const shard = database.cells[key.hash & SHARD_MASK]!.current
+    const ref = shard.find(key.hash, key.view, key.start, key.length)
     if (ref !== 0 && this.isExpired(ref)) {
       this.expire(database.index, shard, ref)
       return 0
@@ -217,9 +220,7 @@ export class Keyspace {
       return
     }
     this.stats.hits++
-    const words = this.segments.words[ref >> UNIT_BITS]!
-    const at = (ref & UNIT_MASK) << 1
-    words[at] = (words[at]! & 0xff) | (this.clock << ACCESS_SHIFT)
+    touchAt(this.segments.words[ref >> UNIT_BITS]!, (ref & UNIT_MASK) << 1, this.clock)
   }
 
   /** Counts a look-up that is no access. */
@@ -229,57 +230,46 @@ export class Keyspace {
   }
 
   isExpired(ref: number): boolean {
-    const words = this.segments.words[ref >> UNIT_BITS]!
-    if ((words[((ref & UNIT_MASK) << 1) + 1]! & FLAG_EXPIRES) === 0) return false
+    if (!expiresAt(this.segments.words[ref >> UNIT_BITS]!, (ref & UNIT_MASK) << 1)) return false
     return this.expires && this.records.deadline(ref) <= this.now
   }
 
   /**
    * Makes the key hold a value of `valueLength` bytes, which the caller must write at `records.valueStart` of the ref
    * it is given; whatever the key held is gone. `known` is the key's record where the caller has found it already,
-   * or JUST_MISSED where it has just looked for it.
+   * or JUST_MISSED where it has just looked for it. Where there is no memory (it throws) nothing has changed.
    */
   prepare(
     database: Database,
-    hash: number,
-    source: Uint8Array,
-    view: DataView,
-    keyStart: number,
-    keyLength: number,
-    type: number,
-    encoding: number,
+    key: KeySlice,
+    typeAndEncoding: number,
     valueLength: number,
     deadline: Deadline,
     known = 0
   ): number {
+    const { hash } = key
     const shard = database.cells[hash & SHARD_MASK]!.current
     const flags = deadline === NO_DEADLINE ? 0 : FLAG_EXPIRES
-    if (known > 0 && this.overwrite(shard, known, type, encoding, flags, keyLength, valueLength, deadline)) {
+    if (
+      known > 0 &&
+      this.overwrite(shard, known, typeAndEncoding, flags, key.length, valueLength, deadline)
+    ) {
       return known
     }
-    const old = known === JUST_MISSED ? 0 : shard.find(hash, view, keyStart, keyLength)
+    const old = known === JUST_MISSED ? 0 : shard.find(hash, key.view, key.start, key.length)
     if (old !== 0 && old !== known) {
-      if (this.overwrite(shard, old, type, encoding, flags, keyLength, valueLength, deadline)) return old
+      if (this.overwrite(shard, old, typeAndEncoding, flags, key.length, valueLength, deadline)) return old
     }
-    if (old !== 0 && shard.snapshot !== null) shard.snapshot.beforeChange(shard, old)
-    const ref = shard.createRecord(
-      type,
-      encoding,
-      this.clock,
-      flags,
-      source,
-      view,
-      keyStart,
-      keyLength,
-      valueLength
-    )
+    if (flags !== 0) shard.openWheel(this.now)
+    const ref = shard.createRecord(typeAndEncoding, this.clock, flags, key, valueLength)
     if (old !== 0) {
+      if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, old)
       shard.replace(ref)
       shard.free(old)
     } else shard.insert(hash, ref)
     if (flags !== 0) {
       this.records.setDeadline(ref, deadline)
-      shard.addToWheel(ref, this.now)
+      shard.wheel!.add(ref)
     }
     return ref
   }
@@ -288,33 +278,36 @@ export class Keyspace {
   private overwrite(
     shard: Shard,
     ref: number,
-    type: number,
-    encoding: number,
+    typeAndEncoding: number,
     flags: number,
     keyLength: number,
     valueLength: number,
     deadline: Deadline
   ): boolean {
+    const { records } = this
     const words = this.segments.words[ref >> UNIT_BITS]!
     const at = (ref & UNIT_MASK) << 1
-    const header = words[at + 1]!
-    if (((header & (FLAG_LONG | FLAG_EXPIRES)) | flags) === 0 && valueLength <= VALUE_BYTES_SHORT_MAX) {
-      // the usual record: no deadline before or after, short lengths
-      const oldUnits = (15 + keyLength + (header >>> 16)) >> 3
-      const units = (15 + keyLength + valueLength) >> 3
+    const header = headerAt(words, at)
+    if (flags === 0 && isPlain(header) && fitsPlain(valueLength)) {
+      const oldUnits = plainUnits(keyLength, plainValueLength(header))
+      const units = plainUnits(keyLength, valueLength)
       if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
       if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
-      words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT)
-      words[at + 1] = (words[at + 1]! & 0xffff) | (valueLength << 16)
+      changePlain(words, at, typeAndEncoding, this.clock, valueLength)
       return true
     }
-    const long = needsLong(keyLength, valueLength) ? FLAG_LONG : 0
-    if ((header & (FLAG_LONG | FLAG_EXPIRES)) !== (flags | long)) return false
-    const units = unitsFor(flags | long, keyLength, valueLength)
-    if (classOfUnits(units) !== classOfUnits(this.records.units(ref))) return false
+    const shape = shapeOf(flags, keyLength, valueLength)
+    if (records.shape(ref) !== shape) return false
+    if (records.isOutside(ref)) {
+      const room = blobBytes(records.valueLength(ref))
+      if (blobBytes(valueLength) !== room) return false
+    } else {
+      const units = unitsFor(shape, keyLength, valueLength)
+      if (classOfUnits(units) !== classOfUnits(records.units(ref))) return false
+    }
     if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
-    words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT)
-    this.records.setValueLength(ref, valueLength)
+    records.setTypeAndEncoding(ref, typeAndEncoding, this.clock)
+    records.setValueLength(ref, valueLength)
     if (flags !== 0 && deadline !== KEEP_DEADLINE) this.changeDeadline(shard, ref, deadline)
     return true
   }
@@ -327,40 +320,40 @@ export class Keyspace {
     const shard = this.shard(database, hash)
     if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
     const records = this.records
-    const flags = records.flags(ref)
     const keyLength = records.keyLength(ref)
-    const expires = flags & FLAG_EXPIRES
-    const type = records.type(ref)
-    const encoding = records.encoding(ref)
-    if (this.overwrite(shard, ref, type, encoding, expires, keyLength, valueLength, KEEP_DEADLINE)) return ref
+    const expires = records.hasDeadline(ref) ? FLAG_EXPIRES : 0
+    const form = typeAndEncodingAt(this.segments.words[ref >> UNIT_BITS]!, (ref & UNIT_MASK) << 1)
+    if (this.overwrite(shard, ref, form, expires, keyLength, valueLength, KEEP_DEADLINE)) return ref
     return this.rebuild(shard, ref, expires, valueLength)
   }
 
   /** A record anew with other flags or another length; the old one is freed. */
   private rebuild(shard: Shard, old: number, flags: number, valueLength: number): number {
-    const records = this.records
-    const keyLength = records.keyLength(old)
-    const source = records.bytes(old)
-    const ref = shard.createRecord(
-      records.type(old),
-      records.encoding(old),
-      records.access(old),
-      flags,
-      source,
-      this.segments.views[old >> UNIT_BITS]!,
-      records.keyStart(old),
-      keyLength,
-      valueLength
-    )
-    const from = records.valueStart(old)
-    const kept = Math.min(valueLength, records.valueLength(old))
-    records.bytes(ref).set(source.subarray(from, from + kept), records.valueStart(ref))
+    const { records } = this
+    const expired = records.hasDeadline(old)
+    const form = typeAndEncodingAt(this.segments.words[old >> UNIT_BITS]!, (old & UNIT_MASK) << 1)
+    const key = records.keyOf(old, this.ownKey)
+    if (flags !== 0) shard.openWheel(this.now)
+    let ref: number
+    if (records.isOutside(old) && records.valueLength(old) === valueLength) {
+      // the value stays where it is
+      const handle = records.outside(old)
+      ref = shard.createOutside(form, records.access(old), flags | FLAG_OUTSIDE, key, valueLength, handle)
+      records.setOutside(old, 0)
+    } else {
+      ref = shard.createRecord(form, records.access(old), flags, key, valueLength)
+      const from = records.valueStart(old)
+      const kept = records
+        .valueBytes(old)
+        .subarray(from, from + Math.min(valueLength, records.valueLength(old)))
+      records.valueBytes(ref).set(kept, records.valueStart(ref))
+    }
     shard.seek(old)
     shard.replace(ref)
-    if (flags & FLAG_EXPIRES && records.flags(old) & FLAG_EXPIRES) {
+    if (flags !== 0 && expired) {
       records.setDeadline(ref, records.deadlineExact(old))
       shard.free(old)
-      shard.addToWheel(ref, this.now)
+      shard.wheel!.add(ref)
     } else shard.free(old)
     return ref
   }
@@ -375,7 +368,7 @@ export class Keyspace {
   setDeadline(database: Database, hash: number, ref: number, deadline: Deadline): number {
     const shard = this.shard(database, hash)
     if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
-    const has = (this.records.flags(ref) & FLAG_EXPIRES) !== 0
+    const has = this.records.hasDeadline(ref)
     if (deadline === NO_DEADLINE)
       return has ? this.rebuild(shard, ref, 0, this.records.valueLength(ref)) : ref
     if (has) {
@@ -384,7 +377,7 @@ export class Keyspace {
     }
     const rebuilt = this.rebuild(shard, ref, FLAG_EXPIRES, this.records.valueLength(ref))
     this.records.setDeadline(rebuilt, deadline)
-    shard.addToWheel(rebuilt, this.now)
+    shard.wheel!.add(rebuilt)
     return rebuilt
   }
 
@@ -401,10 +394,10 @@ export class Keyspace {
   }
 
   /** Removes a key; whether it existed. */
-  remove(database: Database, hash: number, view: DataView, start: number, length: number): boolean {
-    const ref = this.find(database, hash, view, start, length)
+  remove(database: Database, key: KeySlice): boolean {
+    const ref = this.find(database, key)
     if (ref === 0) return false
-    this.shard(database, hash).remove(ref)
+    this.shard(database, key.hash).remove(ref)
     return true
   }
 

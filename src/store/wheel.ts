@@ -14,7 +14,7 @@ const SPANS = Array.from({ length: LEVELS + 1 }, (_, level) => SLOTS ** level)
 
 /** The expiry index of one shard. */
 export class Wheel {
-  private readonly heads = new Int32Array(LEVELS * SLOTS)
+  private readonly heads: Int32Array
   /** Keys that have a deadline. */
   size = 0
 
@@ -22,7 +22,9 @@ export class Wheel {
   constructor(
     private readonly records: Records,
     private time: number
-  ) {}
+  ) {
+    this.heads = records.segments.newWords(LEVELS * SLOTS)
+  }
 
   /** Adds a record whose deadline is set. */
   add(ref: number): void {
