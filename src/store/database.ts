@@ -13,18 +13,19 @@ import type { IndexContext } from "./keyIndex.js"
 import type { Memory } from "./memory.js"
 import {
   ACCESS_MASK,
-  changePlain,
+  changeShort,
   expiresAt,
   FLAG_EXPIRES,
   FLAG_OUTSIDE,
-  fitsPlain,
+  fitsShort,
   headerAt,
-  isPlain,
+  isShort,
   NO_DEADLINE,
-  plainUnits,
-  plainValueLength,
   Records,
+  shapeAt,
   shapeOf,
+  shortUnits,
+  shortValueLength,
   touchAt,
   typeAndEncodingAt,
   unitsFor
@@ -288,19 +289,20 @@ export class Keyspace {
     const words = this.segments.words[ref >> UNIT_BITS]!
     const at = (ref & UNIT_MASK) << 1
     const header = headerAt(words, at)
-    if (flags === 0 && isPlain(header) && fitsPlain(valueLength)) {
-      const oldUnits = plainUnits(keyLength, plainValueLength(header))
-      const units = plainUnits(keyLength, valueLength)
+    if (isShort(header) && fitsShort(valueLength)) {
+      if (shapeAt(header) !== flags) return false
+      const oldUnits = shortUnits(header, keyLength, shortValueLength(header))
+      const units = shortUnits(header, keyLength, valueLength)
       if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
       if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
-      changePlain(words, at, typeAndEncoding, this.clock, valueLength)
+      changeShort(words, at, typeAndEncoding, this.clock, valueLength)
+      if (flags !== 0 && deadline !== KEEP_DEADLINE) this.changeDeadline(shard, ref, deadline)
       return true
     }
     const shape = shapeOf(flags, keyLength, valueLength)
-    if (records.shape(ref) !== shape) return false
+    if (shapeAt(header) !== shape) return false
     if (records.isOutside(ref)) {
-      const room = blobBytes(records.valueLength(ref))
-      if (blobBytes(valueLength) !== room) return false
+      if (blobBytes(valueLength) !== blobBytes(records.valueLength(ref))) return false
     } else {
       const units = unitsFor(shape, keyLength, valueLength)
       if (classOfUnits(units) !== classOfUnits(records.units(ref))) return false

@@ -26,7 +26,7 @@ const JOINED = USED + 1
 /** Where in the heap's list the segment is. */
 const PLACE = USED + 2
 
-/** A heap is fragmented when more than this part of its segments is free; so is a segment worth joining. */
+/** A heap is fragmented when more than this part of its segments, and another segment, is free. */
 const FRAGMENTED_SHARE = 4
 /** Segments that are looked at, and of those joined, before a new one is taken. */
 const LOOKED_AT_MAX = 16
@@ -283,16 +283,19 @@ export class Heap {
   private isFragmented(): boolean {
     const units = this.owned.length * SEGMENT_UNITS
     const apart = this.freshEnd - this.freshUnit + this.regionEnd - this.regionUnit
-    return (units - apart - this.usedUnits) * FRAGMENTED_SHARE > units
+    return (units - apart - this.usedUnits - SEGMENT_UNITS) * FRAGMENTED_SHARE > units
   }
 
   /** Joins free blocks of a few segments until one is large enough; 0 where none is. */
   private join(size: number): number {
     const sizeClass = classOfUnits(size)
+    let found = this.takeLarger(sizeClass, size)
     let joined = 0
-    for (let i = Math.min(LOOKED_AT_MAX, this.owned.length); ; i--) {
-      const found = this.takeLarger(sizeClass, size)
-      if (found !== 0 || i === 0 || joined === JOINED_MAX) return found
+    for (
+      let i = Math.min(LOOKED_AT_MAX, this.owned.length);
+      i > 0 && joined < JOINED_MAX && found === 0;
+      i--
+    ) {
       this.nextJoined = (this.nextJoined + 1) % this.owned.length
       const number = this.owned[this.nextJoined]!
       const table = this.segments.tables[number]!
@@ -301,7 +304,9 @@ export class Heap {
       table[JOINED] = used + 1
       this.joinSegment(number, table)
       joined++
+      found = this.takeLarger(sizeClass, size)
     }
+    return found
   }
 
   private joinSegment(number: number, table: Uint16Array): void {

@@ -89,6 +89,16 @@ export class KeyIndex {
     this.records = context.records
   }
 
+  /** Bytes of the heap's blocks that are pages. */
+  get pageBytes(): number {
+    let units = 0
+    for (let at = 0; at < this.pageCount * PAGE_FIELDS; at += PAGE_FIELDS) {
+      const slots = this.pages[at + 1]! >>> 16
+      if (slots > 0) units += wholeSlots(slots)
+    }
+    return units << 3
+  }
+
   /** Bytes of what the index keeps outside the heap. */
   protected get tableBytes(): number {
     return this.directory.byteLength + this.pages.byteLength

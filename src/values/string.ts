@@ -6,14 +6,14 @@ import type { ReplyWriter } from "../resp/writer.js"
 import type { Database, Deadline, Keyspace } from "../store/database.js"
 import type { ByteSlice, KeySlice } from "../store/key.js"
 import {
-  changePlain,
+  changeShort,
   ENCODING_BYTES,
   ENCODING_INT,
-  fitsPlain,
+  fitsShort,
   headerAt,
   isPlain,
-  plainValueLength,
   plainValueStart,
+  shortValueLength,
   TYPE_STRING,
   typeAndEncoding,
   typeAndEncodingAt
@@ -68,7 +68,7 @@ export const setText = (
   const { length } = value
   const ref = keyspace.prepare(database, key, BYTES_STRING, length, deadline, known)
   const { records, segments } = keyspace
-  if (!fitsPlain(length)) {
+  if (!fitsShort(length)) {
     records
       .valueBytes(ref)
       .set(value.bytes.subarray(value.start, value.start + length), records.valueStart(ref))
@@ -123,14 +123,14 @@ export const addInPlace = (keyspace: Keyspace, shard: Shard, ref: number, by: nu
   const at = (ref & UNIT_MASK) << 1
   const header = headerAt(words, at)
   if (typeAndEncodingAt(words, at) !== INTEGER_STRING || !isPlain(header)) return undefined
-  if (plainValueLength(header) !== 4) return undefined
+  if (shortValueLength(header) !== 4) return undefined
   const view = segments.views[ref >> UNIT_BITS]!
   const start = plainValueStart(at, header)
   const sum = view.getInt32(start, true) + by
   if (sum !== (sum | 0)) return undefined
   if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
   view.setInt32(start, sum, true)
-  changePlain(words, at, INTEGER_STRING, keyspace.clock, 4)
+  changeShort(words, at, INTEGER_STRING, keyspace.clock, 4)
   return sum
 }
 
@@ -155,7 +155,7 @@ export const writeBulk = (keyspace: Keyspace, ref: number, reply: ReplyWriter): 
   if (isPlain(header) && !isInteger) {
     // the usual record, its header read once
     const start = plainValueStart(at, header)
-    reply.bulkWords(segments.views[segment]!, segments.bytes[segment]!, start, plainValueLength(header))
+    reply.bulkWords(segments.views[segment]!, segments.bytes[segment]!, start, shortValueLength(header))
     return
   }
   const start = records.valueStart(ref)
