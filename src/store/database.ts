@@ -116,6 +116,8 @@ export class Keyspace {
   private readonly context: IndexContext
   private readonly makeCell: (shard: Shard) => ShardCell
   private readonly ownKey = new KeySlice()
+  /** What every cell holds until its first key: a database that is empty costs its cells. Never written to. */
+  private readonly empty: Shard
 
   constructor(options: KeyspaceOptions) {
     this.segments = new Segments(options.memory, options.slabSegments)
@@ -126,13 +128,14 @@ export class Keyspace {
       hashKey: options.hashKey,
       structure: 0
     }
+    this.empty = new Shard(this.context)
     this.makeCell = options.makeCell
     this.random = options.random
     this.now = options.now
     this.setTime(options.now)
     this.databases = Array.from({ length: options.databases }, (_, index) => ({
       index,
-      cells: Array.from({ length: SHARDS }, () => this.makeCell(new Shard(this.context)))
+      cells: Array.from({ length: SHARDS }, () => this.makeCell(this.empty))
     }))
   }
 
@@ -149,6 +152,13 @@ export class Keyspace {
 
   shard(database: Database, hash: number): Shard {
     return database.cells[hash & SHARD_MASK]!.current
+  }
+
+  /** The shard of a key that is about to be inserted: one of its own in place of the shared empty one. */
+  writable(database: Database, hash: number): Shard {
+    const cell = database.cells[hash & SHARD_MASK]!
+    if (cell.current === this.empty) cell.current = new Shard(this.context)
+    return cell.current
   }
 
   /**
@@ -249,7 +259,7 @@ export class Keyspace {
     known = 0
   ): number {
     const { hash } = key
-    const shard = database.cells[hash & SHARD_MASK]!.current
+    let shard = database.cells[hash & SHARD_MASK]!.current
     const flags = deadline === NO_DEADLINE ? 0 : FLAG_EXPIRES
     if (
       known > 0 &&
@@ -258,6 +268,7 @@ export class Keyspace {
       return known
     }
     const old = known === JUST_MISSED ? 0 : shard.find(hash, key.view, key.start, key.length)
+    if (shard === this.empty) shard = this.writable(database, hash)
     if (old !== 0 && old !== known) {
       if (this.overwrite(shard, old, typeAndEncoding, flags, key.length, valueLength, deadline)) return old
     }
@@ -424,8 +435,8 @@ export class Keyspace {
     for (const cell of database.cells) {
       const old = cell.current
       removed += old.size
-      if (old.size === 0 && old.heap.used === 0) continue
-      cell.current = new Shard(this.context)
+      if (old === this.empty) continue
+      cell.current = this.empty
       old.drop()
     }
     return removed

@@ -65,7 +65,7 @@ const copyValue = (keyspace: Keyspace, from: number, to: number): void => {
 
 /** Makes a key hold what the record `from` holds, with its deadline. */
 export const copyKey = (keyspace: Keyspace, from: number, database: Database, key: KeySlice): void => {
-  const shard = keyspace.shard(database, key.hash)
+  const shard = keyspace.writable(database, key.hash)
   copyValue(keyspace, from, remake(keyspace, from, keyspace.clock, shard, key, false))
 }
 
@@ -80,7 +80,7 @@ export const moveKey = (
 ): void => {
   const { records } = keyspace
   const source = keyspace.shard(from, hash)
-  const target = keyspace.shard(database, key.hash)
+  const target = keyspace.writable(database, key.hash)
   const outside = records.isOutside(ref)
   const fresh = remake(keyspace, ref, records.access(ref), target, key, outside)
   if (source.snapshot !== null) source.snapshot.beforeChange(source, ref)
