@@ -116,18 +116,15 @@ export class Keyspace {
   private readonly context: IndexContext
   private readonly makeCell: (shard: Shard) => ShardCell
   private readonly ownKey = new KeySlice()
+  private running: Snapshot | null = null
   /** What every cell holds until its first key: a database that is empty costs its cells. Never written to. */
   private readonly empty: Shard
 
   constructor(options: KeyspaceOptions) {
+    const { hashKey } = options
     this.segments = new Segments(options.memory, options.slabSegments)
     this.records = new Records(this.segments)
-    this.context = {
-      segments: this.segments,
-      records: this.records,
-      hashKey: options.hashKey,
-      structure: 0
-    }
+    this.context = { segments: this.segments, records: this.records, hashKey, structure: 0 }
     this.empty = new Shard(this.context)
     this.makeCell = options.makeCell
     this.random = options.random
@@ -454,10 +451,13 @@ export class Keyspace {
 
   /** Starts a snapshot of all databases; `take` is given every record as it is now, during later calls too. */
   snapshot(take: (database: number, ref: number) => void): Snapshot {
+    // records have one mark
+    if (this.running?.done === false) throw new Error("a snapshot is still running")
     const shards = this.databases.flatMap(({ index, cells }) =>
       cells.filter((cell) => cell.current.size > 0).map((cell) => ({ database: index, shard: cell.current }))
     )
-    return new Snapshot(this.records, shards, take)
+    this.running = new Snapshot(this.records, shards, take)
+    return this.running
   }
 
   /** Removes keys whose time has come, at most about `budget` of them; false where there may be more. */

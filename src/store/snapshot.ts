@@ -34,6 +34,11 @@ export class Snapshot {
     }
   }
 
+  /** Whether every shard has been passed. */
+  get done(): boolean {
+    return this.next === this.shards.length
+  }
+
   /** To be called before a record is changed or freed. */
   beforeChange(shard: Shard, ref: number): void {
     if (this.records.generation(ref) === shard.generation) return
@@ -51,7 +56,7 @@ export class Snapshot {
       most--
       if (this.position < 0) this.leave(shard)
     }
-    return this.next === this.shards.length
+    return this.done
   }
 
   /** Takes nothing more. The walk has still to be ended with `advance`, so that every mark is turned over. */
