@@ -25,9 +25,14 @@ export class BaseWriter {
     private readonly path: string,
     private readonly keyspace: Keyspace
   ) {
-    this.file = disk.openEmpty(this.temporary)
     this.log.enabled = true
-    this.snapshot = keyspace.snapshot((database, ref) => this.take(database, ref))
+    this.file = disk.openEmpty(this.temporary)
+    try {
+      this.snapshot = keyspace.snapshot((database, ref) => this.take(database, ref))
+    } catch (error) {
+      disk.close(this.file)
+      throw error
+    }
   }
 
   private get temporary(): string {

@@ -14,6 +14,7 @@ import { byteSource, CommandBatch, encodeCommand } from "../resp/batch.js"
 import { RequestDecoder } from "../resp/decoder.js"
 import type { ReplyWriter } from "../resp/writer.js"
 import type { Database, Keyspace } from "../store/database.js"
+import { KeySlice } from "../store/key.js"
 import type { Block } from "./outcome.js"
 import type { Session } from "./session.js"
 import type { Command } from "./table.js"
@@ -62,6 +63,7 @@ export class Blocking implements ChangeObserver {
   private ready = new Map<number, Set<string>>()
   private stopObserving: (() => void) | null = null
   private serving = false
+  private readonly slice = new KeySlice()
   /** No deadline is earlier, in Unix ms; Infinity where there is none. `expire` brings it up to date. */
   nextDeadline = Number.POSITIVE_INFINITY
 
@@ -201,9 +203,9 @@ export class Blocking implements ChangeObserver {
   }
 
   private exists(database: number, key: Buffer): boolean {
-    const { view } = byteSource(key)
-    const hash = this.keyspace.hash(view, 0, key.length)
-    return this.keyspace.find(this.keyspace.databases[database]!, hash, view, 0, key.length) !== 0
+    const { bytes, view } = byteSource(key)
+    const slice = this.slice.pointKey(bytes, view, 0, key.length, this.keyspace.hash(view, 0, key.length))
+    return this.keyspace.find(this.keyspace.databases[database]!, slice) !== 0
   }
 
   private waitersOf(database: number, key: string): Waiters {

@@ -5,6 +5,7 @@
  * no script keeps the server busy, writes are possible, memory is left.
  */
 import type { ReplyWriter } from "../resp/writer.js"
+import { OutOfMemory } from "../store/memory.js"
 import type { Engine } from "./engine.js"
 import * as Errors from "./errors.js"
 import type { Invocation } from "./invocation.js"
@@ -99,7 +100,8 @@ const runHandler = (engine: Engine, command: Command, invocation: Invocation): W
     reply.length = before
     reply.error(cause instanceof RangeError ? "OOM out of memory" : "ERR internal error")
     noteError(engine, reply, before)
-    engine.hooks.onDefect(command.fullName, cause)
+    // memory that has run out is no bug
+    if (!(cause instanceof OutOfMemory)) engine.hooks.onDefect(command.fullName, cause)
     return undefined
   }
 }

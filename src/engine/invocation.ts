@@ -6,13 +6,13 @@
 import type { Changes } from "../changes/changes.js"
 import type { CommandLog } from "../changes/commandLog.js"
 import type { KeyEvent } from "../changes/events.js"
-import type { ByteSource, CommandBatch } from "../resp/batch.js"
+import { type ByteSource, byteSource, type CommandBatch } from "../resp/batch.js"
 import type { ReplyWriter } from "../resp/writer.js"
-import { type Database, type Deadline, type Keyspace, Prefetch } from "../store/database.js"
-import { ENCODING_BYTES, TYPE_STRING } from "../store/record.js"
-import { UNIT_BITS } from "../store/segments.js"
+import type { Database, Deadline, Keyspace } from "../store/database.js"
+import { ByteSlice, KeySlice } from "../store/key.js"
+import { Prefetch } from "../store/prefetch.js"
 import { type Integer, parseInteger } from "../values/integer.js"
-import { setBytes, setInteger } from "../values/string.js"
+import { setBytes, setInteger, setText } from "../values/string.js"
 import type { CommandContext } from "./context.js"
 import * as Errors from "./errors.js"
 import type { Session } from "./session.js"
@@ -54,6 +54,8 @@ export class Invocation {
   private prefetchIndex = -1
   private readonly keys = new Prefetch()
   private readonly prefetch: Prefetch
+  private readonly key = new KeySlice()
+  private readonly value = new ByteSlice()
 
   constructor(
     host: InvocationHost,
@@ -156,22 +158,18 @@ export class Invocation {
     return this.keyspace.hash(this.view, this.start(index), this.length(index))
   }
 
+  /** A key argument with its hash. There is one slice: it is valid until the next call of this. */
+  keyAt(index: number, hash: number = this.hash(index)): KeySlice {
+    return this.key.pointKey(this.bytes, this.view, this.start(index), this.length(index), hash)
+  }
+
   /** The record of a key argument, or 0. */
   find(index: number, hash: number = this.hash(index)): number {
-    const start = this.start(index)
-    const length = this.length(index)
+    const key = this.keyAt(index, hash)
     if (this.prefetchIndex >= 0 && index === this.command.firstKey) {
-      return this.keyspace.findPrefetched(
-        this.prefetch,
-        this.prefetchIndex,
-        this.database,
-        hash,
-        this.view,
-        start,
-        length
-      )
+      return this.keyspace.findPrefetched(this.prefetch, this.prefetchIndex, this.database, key)
     }
-    return this.keyspace.find(this.database, hash, this.view, start, length)
+    return this.keyspace.find(this.database, key)
   }
 
   /** Counts a look-up that reads; CLIENT NO-TOUCH leaves the access time as it is. */
@@ -206,44 +204,20 @@ export class Invocation {
   /** The record of a key argument where a prefetch has found it and it still lies there, else 0. Costs little. */
   known(index: number, hash: number): number {
     if (this.prefetchIndex < 0 || index !== this.command.firstKey) return 0
-    return this.keyspace.knownRecord(
-      this.prefetch,
-      this.prefetchIndex,
-      this.database,
-      hash,
-      this.view,
-      this.start(index),
-      this.length(index)
-    )
+    const key = this.keyAt(index, hash)
+    return this.keyspace.knownRecord(this.prefetch, this.prefetchIndex, this.database, key)
   }
 
   /** `known` for a key argument that is at `at` of `loadKeys`. */
   knownLoaded(at: number, index: number): number {
-    const { keys } = this
-    const start = this.start(index)
-    return this.keyspace.knownRecord(
-      keys,
-      at,
-      this.database,
-      keys.hashes[at]!,
-      this.view,
-      start,
-      this.length(index)
-    )
+    const key = this.keyAt(index, this.keys.hashes[at]!)
+    return this.keyspace.knownRecord(this.keys, at, this.database, key)
   }
 
   /** The record of a key argument that is at `at` of `loadKeys`, or 0. */
   findLoaded(at: number, index: number): number {
-    const { keys } = this
-    return this.keyspace.findPrefetched(
-      keys,
-      at,
-      this.database,
-      keys.hashes[at]!,
-      this.view,
-      this.start(index),
-      this.length(index)
-    )
+    const key = this.keyAt(index, this.keys.hashes[at]!)
+    return this.keyspace.findPrefetched(this.keys, at, this.database, key)
   }
 
   /** Sets a key argument to bytes. `known` is its record where that has been found already. */
@@ -257,65 +231,31 @@ export class Invocation {
     deadline: Deadline,
     known: number
   ): void {
-    setBytes(
-      this.keyspace,
-      this.database,
-      hash,
-      this.bytes,
-      this.view,
-      this.start(key),
-      this.length(key),
-      value,
-      view,
-      start,
-      length,
-      deadline,
-      known
-    )
+    const slice = this.value.point(value, view, start, length)
+    setBytes(this.keyspace, this.database, this.keyAt(key, hash), slice, deadline, known)
   }
 
   /** Sets a key argument to bytes that stay bytes, even where they are an integer's. */
   setText(key: number, hash: number, text: Buffer, deadline: Deadline): void {
-    const { keyspace } = this
-    const ref = keyspace.prepare(
-      this.database,
-      hash,
-      this.bytes,
-      this.view,
-      this.start(key),
-      this.length(key),
-      TYPE_STRING,
-      ENCODING_BYTES,
-      text.length,
-      deadline
-    )
-    keyspace.records.bytes(ref).set(text, keyspace.records.valueStart(ref))
+    const { bytes, view } = byteSource(text)
+    const slice = this.value.point(bytes, view, 0, bytes.length)
+    setText(this.keyspace, this.database, this.keyAt(key, hash), slice, deadline, 0)
   }
 
   /** Sets a key argument to the bytes of another argument. */
   setArgument(key: number, hash: number, value: number, deadline: Deadline, known: number): void {
-    this.setBytes(key, hash, this.bytes, this.view, this.start(value), this.length(value), deadline, known)
+    const slice = this.value.point(this.bytes, this.view, this.start(value), this.length(value))
+    setBytes(this.keyspace, this.database, this.keyAt(key, hash), slice, deadline, known)
   }
 
   /** Sets a key argument to an integer. */
   setInteger(key: number, hash: number, value: Integer, deadline: Deadline, known: number): void {
-    setInteger(
-      this.keyspace,
-      this.database,
-      hash,
-      this.bytes,
-      this.view,
-      this.start(key),
-      this.length(key),
-      value,
-      deadline,
-      known
-    )
+    setInteger(this.keyspace, this.database, this.keyAt(key, hash), value, deadline, known)
   }
 
-  /** The view of the segment that a record is in. */
+  /** The view of the bytes that a record's value is in. */
   viewOf(ref: number): DataView {
-    return this.keyspace.segments.views[ref >> UNIT_BITS]!
+    return this.keyspace.records.valueView(ref)
   }
 
   /** A key argument was changed, and the command's bytes as received would change it again in the same way. */

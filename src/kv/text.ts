@@ -3,7 +3,6 @@
  */
 import type { Keyspace } from "../store/database.js"
 import { ENCODING_INT } from "../store/record.js"
-import { UNIT_BITS } from "../store/segments.js"
 import { readInteger } from "../values/integer.js"
 
 /** ASCII up to this length is decoded here: for so few characters a call into the runtime takes longer. */
@@ -11,13 +10,13 @@ const SHORT_BYTES_MAX = 32
 
 /** The value of a string's record, decoded as UTF-8. */
 export const asText = (keyspace: Keyspace, ref: number): string => {
-  const { records, segments } = keyspace
+  const { records } = keyspace
   const start = records.valueStart(ref)
   const length = records.valueLength(ref)
   if (records.encoding(ref) === ENCODING_INT) {
-    return String(readInteger(segments.views[ref >> UNIT_BITS]!, start, length))
+    return String(readInteger(records.valueView(ref), start, length))
   }
-  return decode(segments.bytes[ref >> UNIT_BITS]!, start, start + length)
+  return decode(records.valueBytes(ref), start, start + length)
 }
 
 /** Bytes as UTF-8. */

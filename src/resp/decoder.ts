@@ -11,6 +11,8 @@ import { splitInline } from "./inline.js"
 
 /** Longest inline command, and longest line that announces a count or a length. */
 const LINE_BYTES_MAX = 64 * 1024
+/** The least room for a command that has not arrived whole. */
+const HELD_BYTES_MIN = 1024
 const MULTIBULK_COUNT_MAX = 2147483647
 /** What a client may send before it has authenticated. */
 const UNAUTHENTICATED_COUNT_MAX = 10
@@ -63,10 +65,10 @@ export class RequestDecoder {
    */
   append(chunk: Uint8Array, length: number): ByteSource | null {
     const total = this.pendingBytes + length
+    // room grows with what has arrived, to what is needed at most where that is known: an announced length is free
     if (this.pending === null || this.pending.bytes.length < total) {
-      this.resize(
-        Math.max(total, this.needBytes, Math.min(total * 2, total + Math.max(1024 * 1024, total >> 2)))
-      )
+      const doubled = Math.max(total * 2, HELD_BYTES_MIN)
+      this.resize(this.needBytes > total ? Math.min(doubled, this.needBytes) : doubled)
     }
     const target = this.pending!
     target.bytes.set(length === chunk.length ? chunk : chunk.subarray(0, length), this.pendingBytes)
@@ -85,7 +87,7 @@ export class RequestDecoder {
     if (source === this.pending) source.bytes.copyWithin(0, from, end)
     else {
       this.pendingBytes = 0
-      this.pending = byteSource(Buffer.allocUnsafeSlow(Math.max(length * 2, this.needBytes, 1024)))
+      this.pending = byteSource(Buffer.allocUnsafeSlow(Math.max(length * 2, HELD_BYTES_MIN)))
       this.pending.bytes.set(source.bytes.subarray(from, end), 0)
     }
     this.pendingBytes = length

@@ -30,6 +30,29 @@ export class Store extends Context.Tag("effect-kv/Store")<
 
 const UINT32 = 4294967296
 
+/** How long memory stays that nothing uses, and the pause between two slabs that go. */
+const IDLE_MS = 1000
+const SLAB_PAUSE_MS = 10
+
+/**
+ * Memory that nothing uses goes back to the system a slab at a time, so that no pause is long. A timer of Node's that
+ * keeps no process alive, not the Clock: it is about real memory, whatever time the data live in.
+ */
+const giveBackIdle = (keyspace: Keyspace): void => {
+  let waiting = false
+  const later = (ms: number): void => {
+    waiting = true
+    setTimeout(trim, ms).unref()
+  }
+  const trim = (): void => {
+    waiting = false
+    if (keyspace.segments.trim()) later(SLAB_PAUSE_MS)
+  }
+  keyspace.segments.onIdle = () => {
+    if (!waiting) later(IDLE_MS)
+  }
+}
+
 /**
  * @since 0.1.0
  * @category constructors
@@ -54,6 +77,7 @@ export const make: Effect.Effect<Store["Type"], never, ServerConfig> = Effect.ge
       return cell
     }
   })
+  giveBackIdle(keyspace)
   const perDatabase = cells.length / settings.databases
   return Store.of({
     keyspace,

@@ -6,20 +6,34 @@
  * and the memory counter are right. A ref stays valid until the next call that writes to its shard.
  */
 import { Alarm } from "./alarm.js"
+import { blobBytes } from "./blobs.js"
+import { classOfUnits } from "./classes.js"
 import { type HashKey, hashBytes } from "./hash.js"
+import { KeySlice } from "./key.js"
+import type { IndexContext } from "./keyIndex.js"
+import type { Memory } from "./memory.js"
+import type { Prefetch } from "./prefetch.js"
 import {
   ACCESS_MASK,
-  ACCESS_SHIFT,
+  changeShort,
+  expiresAt,
   FLAG_EXPIRES,
-  FLAG_LONG,
+  FLAG_OUTSIDE,
+  fitsShort,
+  headerAt,
+  isShort,
   NO_DEADLINE,
-  needsLong,
   Records,
-  unitsFor,
-  VALUE_BYTES_SHORT_MAX
+  shapeAt,
+  shapeOf,
+  shortUnits,
+  shortValueLength,
+  touchAt,
+  typeAndEncodingAt,
+  unitsFor
 } from "./record.js"
-import { classOfUnits, Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
-import { Shard, type ShardContext } from "./shard.js"
+import { Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
+import { Shard } from "./shard.js"
 import { Snapshot } from "./snapshot.js"
 
 /** Shards of a database: each bounds every pause (a flush, a walk) to 1/32 of the keys. */
@@ -55,23 +69,9 @@ export interface KeyspaceOptions {
   readonly now: number
   /** Gives unsigned 32-bit integers. */
   readonly random: () => number
-}
-
-/** Keys that are brought into the cache together: their hashes, and the records that were come across. */
-export class Prefetch {
-  hashes = new Int32Array(256)
-  /** 0 where none was. */
-  refs = new Int32Array(256)
-  /** Where they were looked for. */
-  database: Database | null = null
-  /** What `ShardContext.structure` was then. */
-  structure = -1
-
-  reserve(count: number): void {
-    if (count <= this.hashes.length) return
-    this.hashes = new Int32Array(count * 2)
-    this.refs = new Int32Array(count * 2)
-  }
+  /** Where memory comes from, and segments of a slab, where tests want others than usual. */
+  readonly memory?: Memory
+  readonly slabSegments?: number
 }
 
 /** What the store counts, for INFO. */
@@ -82,8 +82,8 @@ export class KeyspaceStats {
 }
 
 export class Keyspace {
-  readonly segments = new Segments()
-  readonly records = new Records(this.segments)
+  readonly segments: Segments
+  readonly records: Records
   readonly databases: ReadonlyArray<Database>
   readonly stats = new KeyspaceStats()
   /** Wakes the expiry task. */
@@ -100,24 +100,32 @@ export class Keyspace {
   loadSum = 0
   /** Unsigned 32-bit integers for whatever is to be random. */
   readonly random: () => number
-  private readonly context: ShardContext
+  private readonly context: IndexContext
   private readonly makeCell: (shard: Shard) => ShardCell
+  private readonly ownKey = new KeySlice()
+  private running: Snapshot | null = null
+  /** What every cell holds until its first key: a database that is empty costs its cells. Never written to. */
+  private readonly empty: Shard
 
   constructor(options: KeyspaceOptions) {
+    const { hashKey } = options
+    this.segments = new Segments(options.memory, options.slabSegments)
+    this.records = new Records(this.segments)
     this.context = {
       segments: this.segments,
       records: this.records,
-      hashKey: options.hashKey,
+      hashKey,
       alarm: this.alarm,
       structure: 0
     }
+    this.empty = new Shard(this.context)
     this.makeCell = options.makeCell
     this.random = options.random
     this.now = options.now
     this.setTime(options.now)
     this.databases = Array.from({ length: options.databases }, (_, index) => ({
       index,
-      cells: Array.from({ length: SHARDS }, () => this.makeCell(new Shard(this.context)))
+      cells: Array.from({ length: SHARDS }, () => this.makeCell(this.empty))
     }))
   }
 
@@ -134,6 +142,13 @@ export class Keyspace {
 
   shard(database: Database, hash: number): Shard {
     return database.cells[hash & SHARD_MASK]!.current
+  }
+
+  /** The shard of a key that is about to be inserted: one of its own in place of the shared empty one. */
+  writable(database: Database, hash: number): Shard {
+    const cell = database.cells[hash & SHARD_MASK]!
+    if (cell.current === this.empty) cell.current = new Shard(this.context)
+    return cell.current
   }
 
   /**
@@ -175,38 +190,23 @@ export class Keyspace {
    * The record of the key whose hash was at `index` of a prefetch, where that came across it and nothing has moved
    * since; else 0, which says nothing. It may have expired.
    */
-  knownRecord(
-    keys: Prefetch,
-    index: number,
-    database: Database,
-    hash: number,
-    view: DataView,
-    start: number,
-    length: number
-  ): number {
+  knownRecord(keys: Prefetch, index: number, database: Database, key: KeySlice): number {
     const ref = keys.refs[index]!
     if (ref === 0 || keys.structure !== this.context.structure || keys.database !== database) return 0
-    return database.cells[hash & SHARD_MASK]!.current.hasKey(ref, view, start, length) ? ref : 0
+    const shard = database.cells[key.hash & SHARD_MASK]!.current
+    return shard.hasKey(ref, key.view, key.start, key.length) ? ref : 0
   }
 
   /** `find` for the key whose hash was at `index` of a prefetch. */
-  findPrefetched(
-    keys: Prefetch,
-    index: number,
-    database: Database,
-    hash: number,
-    view: DataView,
-    start: number,
-    length: number
-  ): number {
-    const ref = this.knownRecord(keys, index, database, hash, view, start, length)
-    return ref !== 0 && !this.isExpired(ref) ? ref : this.find(database, hash, view, start, length)
+  findPrefetched(keys: Prefetch, index: number, database: Database, key: KeySlice): number {
+    const ref = this.knownRecord(keys, index, database, key)
+    return ref !== 0 && !this.isExpired(ref) ? ref : this.find(database, key)
   }
 
   /** The ref of a key, or 0 where it does not exist or has expired (it is removed then). */
-  find(database: Database, hash: number, view: DataView, start: number, length: number): number {
-    const shard = database.cells[hash & SHARD_MASK]!.current
-    const ref = shard.find(hash, view, start, length)
+  find(database: Database, key: KeySlice): number {
+    const shard = database.cells[key.hash & SHARD_MASK]!.current
+    const ref = shard.find(key.hash, key.view, key.start, key.length)
     if (ref !== 0 && this.isExpired(ref)) {
       this.expire(database.index, shard, ref)
       return 0
@@ -221,9 +221,7 @@ export class Keyspace {
       return
     }
     this.stats.hits++
-    const words = this.segments.words[ref >> UNIT_BITS]!
-    const at = (ref & UNIT_MASK) << 1
-    words[at] = (words[at]! & 0xff) | (this.clock << ACCESS_SHIFT)
+    touchAt(this.segments.words[ref >> UNIT_BITS]!, (ref & UNIT_MASK) << 1, this.clock)
   }
 
   /** Counts a look-up that is no access. */
@@ -233,57 +231,47 @@ export class Keyspace {
   }
 
   isExpired(ref: number): boolean {
-    const words = this.segments.words[ref >> UNIT_BITS]!
-    if ((words[((ref & UNIT_MASK) << 1) + 1]! & FLAG_EXPIRES) === 0) return false
+    if (!expiresAt(this.segments.words[ref >> UNIT_BITS]!, (ref & UNIT_MASK) << 1)) return false
     return this.expires && this.records.deadline(ref) <= this.now
   }
 
   /**
    * Makes the key hold a value of `valueLength` bytes, which the caller must write at `records.valueStart` of the ref
    * it is given; whatever the key held is gone. `known` is the key's record where the caller has found it already,
-   * or JUST_MISSED where it has just looked for it.
+   * or JUST_MISSED where it has just looked for it. Where there is no memory (it throws) nothing has changed.
    */
   prepare(
     database: Database,
-    hash: number,
-    source: Uint8Array,
-    view: DataView,
-    keyStart: number,
-    keyLength: number,
-    type: number,
-    encoding: number,
+    key: KeySlice,
+    typeAndEncoding: number,
     valueLength: number,
     deadline: Deadline,
     known = 0
   ): number {
-    const shard = database.cells[hash & SHARD_MASK]!.current
+    const { hash } = key
+    let shard = database.cells[hash & SHARD_MASK]!.current
     const flags = deadline === NO_DEADLINE ? 0 : FLAG_EXPIRES
-    if (known > 0 && this.overwrite(shard, known, type, encoding, flags, keyLength, valueLength, deadline)) {
+    if (
+      known > 0 &&
+      this.overwrite(shard, known, typeAndEncoding, flags, key.length, valueLength, deadline)
+    ) {
       return known
     }
-    const old = known === JUST_MISSED ? 0 : shard.find(hash, view, keyStart, keyLength)
+    const old = known === JUST_MISSED ? 0 : shard.find(hash, key.view, key.start, key.length)
+    if (shard === this.empty) shard = this.writable(database, hash)
     if (old !== 0 && old !== known) {
-      if (this.overwrite(shard, old, type, encoding, flags, keyLength, valueLength, deadline)) return old
+      if (this.overwrite(shard, old, typeAndEncoding, flags, key.length, valueLength, deadline)) return old
     }
-    if (old !== 0 && shard.snapshot !== null) shard.snapshot.beforeChange(shard, old)
-    const ref = shard.createRecord(
-      type,
-      encoding,
-      this.clock,
-      flags,
-      source,
-      view,
-      keyStart,
-      keyLength,
-      valueLength
-    )
+    if (flags !== 0) shard.openWheel(this.now)
+    const ref = shard.createRecord(typeAndEncoding, this.clock, flags, key, valueLength)
     if (old !== 0) {
+      if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, old)
       shard.replace(ref)
       shard.free(old)
     } else shard.insert(hash, ref)
     if (flags !== 0) {
       this.records.setDeadline(ref, deadline)
-      shard.addToWheel(ref, this.now)
+      shard.wheel!.add(ref)
     }
     return ref
   }
@@ -292,33 +280,37 @@ export class Keyspace {
   private overwrite(
     shard: Shard,
     ref: number,
-    type: number,
-    encoding: number,
+    typeAndEncoding: number,
     flags: number,
     keyLength: number,
     valueLength: number,
     deadline: Deadline
   ): boolean {
+    const { records } = this
     const words = this.segments.words[ref >> UNIT_BITS]!
     const at = (ref & UNIT_MASK) << 1
-    const header = words[at + 1]!
-    if (((header & (FLAG_LONG | FLAG_EXPIRES)) | flags) === 0 && valueLength <= VALUE_BYTES_SHORT_MAX) {
-      // the usual record: no deadline before or after, short lengths
-      const oldUnits = (15 + keyLength + (header >>> 16)) >> 3
-      const units = (15 + keyLength + valueLength) >> 3
+    const header = headerAt(words, at)
+    if (isShort(header) && fitsShort(valueLength)) {
+      if (shapeAt(header) !== flags) return false
+      const oldUnits = shortUnits(header, keyLength, shortValueLength(header))
+      const units = shortUnits(header, keyLength, valueLength)
       if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
       if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
-      words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT)
-      words[at + 1] = (words[at + 1]! & 0xffff) | (valueLength << 16)
+      changeShort(words, at, typeAndEncoding, this.clock, valueLength)
+      if (flags !== 0 && deadline !== KEEP_DEADLINE) this.changeDeadline(shard, ref, deadline)
       return true
     }
-    const long = needsLong(keyLength, valueLength) ? FLAG_LONG : 0
-    if ((header & (FLAG_LONG | FLAG_EXPIRES)) !== (flags | long)) return false
-    const units = unitsFor(flags | long, keyLength, valueLength)
-    if (classOfUnits(units) !== classOfUnits(this.records.units(ref))) return false
+    const shape = shapeOf(flags, keyLength, valueLength)
+    if (shapeAt(header) !== shape) return false
+    if (records.isOutside(ref)) {
+      if (blobBytes(valueLength) !== blobBytes(records.valueLength(ref))) return false
+    } else {
+      const units = unitsFor(shape, keyLength, valueLength)
+      if (classOfUnits(units) !== classOfUnits(records.units(ref))) return false
+    }
     if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
-    words[at] = type | (encoding << 4) | (this.clock << ACCESS_SHIFT)
-    this.records.setValueLength(ref, valueLength)
+    records.setTypeAndEncoding(ref, typeAndEncoding, this.clock)
+    records.setValueLength(ref, valueLength)
     if (flags !== 0 && deadline !== KEEP_DEADLINE) this.changeDeadline(shard, ref, deadline)
     return true
   }
@@ -331,40 +323,40 @@ export class Keyspace {
     const shard = this.shard(database, hash)
     if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
     const records = this.records
-    const flags = records.flags(ref)
     const keyLength = records.keyLength(ref)
-    const expires = flags & FLAG_EXPIRES
-    const type = records.type(ref)
-    const encoding = records.encoding(ref)
-    if (this.overwrite(shard, ref, type, encoding, expires, keyLength, valueLength, KEEP_DEADLINE)) return ref
+    const expires = records.hasDeadline(ref) ? FLAG_EXPIRES : 0
+    const form = typeAndEncodingAt(this.segments.words[ref >> UNIT_BITS]!, (ref & UNIT_MASK) << 1)
+    if (this.overwrite(shard, ref, form, expires, keyLength, valueLength, KEEP_DEADLINE)) return ref
     return this.rebuild(shard, ref, expires, valueLength)
   }
 
   /** A record anew with other flags or another length; the old one is freed. */
   private rebuild(shard: Shard, old: number, flags: number, valueLength: number): number {
-    const records = this.records
-    const keyLength = records.keyLength(old)
-    const source = records.bytes(old)
-    const ref = shard.createRecord(
-      records.type(old),
-      records.encoding(old),
-      records.access(old),
-      flags,
-      source,
-      this.segments.views[old >> UNIT_BITS]!,
-      records.keyStart(old),
-      keyLength,
-      valueLength
-    )
-    const from = records.valueStart(old)
-    const kept = Math.min(valueLength, records.valueLength(old))
-    records.bytes(ref).set(source.subarray(from, from + kept), records.valueStart(ref))
+    const { records } = this
+    const expired = records.hasDeadline(old)
+    const form = typeAndEncodingAt(this.segments.words[old >> UNIT_BITS]!, (old & UNIT_MASK) << 1)
+    const key = records.keyOf(old, this.ownKey)
+    if (flags !== 0) shard.openWheel(this.now)
+    let ref: number
+    if (records.isOutside(old) && records.valueLength(old) === valueLength) {
+      // the value stays where it is
+      const handle = records.outside(old)
+      ref = shard.createOutside(form, records.access(old), flags | FLAG_OUTSIDE, key, valueLength, handle)
+      records.setOutside(old, 0)
+    } else {
+      ref = shard.createRecord(form, records.access(old), flags, key, valueLength)
+      const from = records.valueStart(old)
+      const kept = records
+        .valueBytes(old)
+        .subarray(from, from + Math.min(valueLength, records.valueLength(old)))
+      records.valueBytes(ref).set(kept, records.valueStart(ref))
+    }
     shard.seek(old)
     shard.replace(ref)
-    if (flags & FLAG_EXPIRES && records.flags(old) & FLAG_EXPIRES) {
+    if (flags !== 0 && expired) {
       records.setDeadline(ref, records.deadlineExact(old))
       shard.free(old)
-      shard.addToWheel(ref, this.now)
+      shard.wheel!.add(ref)
     } else shard.free(old)
     return ref
   }
@@ -379,7 +371,7 @@ export class Keyspace {
   setDeadline(database: Database, hash: number, ref: number, deadline: Deadline): number {
     const shard = this.shard(database, hash)
     if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
-    const has = (this.records.flags(ref) & FLAG_EXPIRES) !== 0
+    const has = this.records.hasDeadline(ref)
     if (deadline === NO_DEADLINE)
       return has ? this.rebuild(shard, ref, 0, this.records.valueLength(ref)) : ref
     if (has) {
@@ -388,7 +380,7 @@ export class Keyspace {
     }
     const rebuilt = this.rebuild(shard, ref, FLAG_EXPIRES, this.records.valueLength(ref))
     this.records.setDeadline(rebuilt, deadline)
-    shard.addToWheel(rebuilt, this.now)
+    shard.wheel!.add(rebuilt)
     return rebuilt
   }
 
@@ -405,10 +397,10 @@ export class Keyspace {
   }
 
   /** Removes a key; whether it existed. */
-  remove(database: Database, hash: number, view: DataView, start: number, length: number): boolean {
-    const ref = this.find(database, hash, view, start, length)
+  remove(database: Database, key: KeySlice): boolean {
+    const ref = this.find(database, key)
     if (ref === 0) return false
-    this.shard(database, hash).remove(ref)
+    this.shard(database, key.hash).remove(ref)
     return true
   }
 
@@ -433,8 +425,8 @@ export class Keyspace {
     for (const cell of database.cells) {
       const old = cell.current
       removed += old.size
-      if (old.size === 0 && old.heap.used === 0) continue
-      cell.current = new Shard(this.context)
+      if (old === this.empty) continue
+      cell.current = this.empty
       old.drop()
     }
     return removed
@@ -452,10 +444,13 @@ export class Keyspace {
 
   /** Starts a snapshot of all databases; `take` is given every record as it is now, during later calls too. */
   snapshot(take: (database: number, ref: number) => void): Snapshot {
+    // records have one mark
+    if (this.running?.done === false) throw new Error("a snapshot is still running")
     const shards = this.databases.flatMap(({ index, cells }) =>
       cells.filter((cell) => cell.current.size > 0).map((cell) => ({ database: index, shard: cell.current }))
     )
-    return new Snapshot(this.records, shards, take)
+    this.running = new Snapshot(this.records, shards, take)
+    return this.running
   }
 
   /** Removes keys whose time has come, at most about `budget` of them; false where there may be more. */

@@ -1,66 +1,17 @@
 /**
- * One shard of a database: an index from key to record, and the records. Pure.
+ * One shard of a database: an index from key to record, the records, and which of them expire. Pure.
  *
- * The index is an extendible hash: the leading bits of a key's hash choose a page, and within the page the entries
- * (hash, ref) lie in ascending order of hash, each at or after its home slot, with no empty slot between: linear
- * probing with sorted runs. So
- *   - a look-up reads one cache line of a page in most cases, for a miss as for a hit;
- *   - a full page is spread over a larger block or splits in two: a few microseconds, never the whole table;
- *   - walking in order of hash is stable whatever the table does meanwhile: SCAN and snapshots rest on it.
- * Pages and records are blocks of the shard's heap, so that dropping the shard drops all.
- *
- * Hashes are compared as signed integers; `hash ^ SIGN` is the unsigned position.
+ * Pages and records are blocks of the shard's heap, so that dropping the shard drops all. Whatever needs memory is
+ * allocated before anything is changed: a write that throws (memory.ts) leaves the shard as it was.
  */
-import { copyWords } from "../values/bytes.js"
-import type { Alarm } from "./alarm.js"
-import { equalsWords, type HashKey, hashBytes } from "./hash.js"
-import { FLAG_EXPIRES, FLAG_LONG, needsLong, type Records, unitsFor, writeHeader } from "./record.js"
-import { classOfUnits, Heap, type Segments, UNIT_BITS, UNIT_MASK, unitsOfClass } from "./segments.js"
+import { Heap } from "./heap.js"
+import type { ByteSlice } from "./key.js"
+import { type IndexContext, KeyIndex } from "./keyIndex.js"
+import { FLAG_OUTSIDE, shapeOf, unitsFor } from "./record.js"
 import type { Snapshot } from "./snapshot.js"
 import { Wheel } from "./wheel.js"
 
-const SIGN = 0x80000000
-const PAGE_FIELDS = 4
-const PAGE_SLOTS_FIRST = 16
-/**
- * A large page has one of two sizes, so that the block that one page leaves fits the next that grows or splits
- * (measured: eight sizes left a third as much again in free blocks).
- */
-const PAGE_SLOTS_LARGE = 512
-const PAGE_SLOTS_MAX = 768
-/** Empty slots kept behind a page's last home slot, for the run that ends there. */
-const PAGE_TAIL_MAX = 24
-/** A page is spread out or split above this part of its home slots (of 256). */
-const FILL_MAX = 220
-const FILL_AFTER_SPLIT = 190
-const DEPTH_MAX = 24
-/** How many records a random one is picked from. */
-const RANDOM_SAMPLE = 15
-
-/** What the shards of a store have in common. */
-export interface ShardContext {
-  readonly segments: Segments
-  readonly records: Records
-  readonly hashKey: HashKey
-  /** Hears of every deadline. */
-  readonly alarm: Alarm
-  /** Counts changes of where records lie: a ref found before the latest may be stale. */
-  structure: number
-}
-
-/** The size that a full page grows to. */
-const nextPageSlots = (slots: number): number => {
-  if (slots < PAGE_SLOTS_LARGE)
-    return Math.min(PAGE_SLOTS_LARGE, Math.max(PAGE_SLOTS_FIRST, slots + (slots >> 2)))
-  return slots < PAGE_SLOTS_MAX ? PAGE_SLOTS_MAX : unitsOfClass(classOfUnits(slots + 1))
-}
-
-const homeSlots = (slots: number): number => slots - Math.min(PAGE_TAIL_MAX, slots >> 2)
-
-export class Shard {
-  /** Keys in the shard. */
-  size = 0
-  readonly heap: Heap
+export class Shard extends KeyIndex {
   /** Made with the first key that expires. */
   wheel: Wheel | null = null
   /** The snapshot that has not passed this shard yet, if one runs. */
@@ -69,22 +20,9 @@ export class Shard {
   generation = 0
   /** Replaced in its Ref: its memory goes as soon as no snapshot needs it. */
   dropped = false
-  private readonly segments: Segments
-  private readonly records: Records
-  private depth = 0
-  /** Page number by the leading `depth` bits of the position. */
-  private directory = new Int32Array(1)
-  /** By page number: ref, home slots | slots << 16, entries, depth. Page 0 has no slots until the first insert. */
-  private pages = new Int32Array(PAGE_FIELDS)
-  private pageCount = 1
-  /** Where the last `find` ended: the page's number, and the word of the slot. */
-  private foundPage = 0
-  private foundWord = 0
 
-  constructor(readonly context: ShardContext) {
-    this.segments = context.segments
-    this.records = context.records
-    this.heap = new Heap(context.segments)
+  constructor(context: IndexContext) {
+    super(context, new Heap(context.segments))
   }
 
   /** Keys with a deadline. */
@@ -94,150 +32,81 @@ export class Shard {
 
   /** Bytes taken by records and index. */
   get usedBytes(): number {
-    return this.heap.used + this.directory.byteLength + this.pages.byteLength
-  }
-
-  /** The ref of the record with this key, or 0. Remembers the place for `insert`, `replace` and `remove`. */
-  find(hash: number, view: DataView, start: number, length: number): number {
-    const page = this.directory[((hash ^ SIGN) >>> 1) >>> (31 - this.depth)]! * PAGE_FIELDS
-    const pageRef = this.pages[page]!
-    const shape = this.pages[page + 1]!
-    const words = this.segments.words[pageRef >> UNIT_BITS]!
-    const first = (pageRef & UNIT_MASK) << 1
-    const local = ((hash ^ SIGN) << this.pages[page + 3]!) >>> 0
-    let at = first + (((local * (shape & 0xffff)) / 4294967296) << 1)
-    const end = first + ((shape >>> 16) << 1)
-    for (; at < end; at += 2) {
-      const ref = words[at + 1]!
-      if (ref === 0) break
-      const other = words[at]!
-      if (other < hash) continue
-      if (other > hash) break
-      if (this.hasKey(ref, view, start, length)) {
-        this.foundPage = page
-        this.foundWord = at
-        return ref
-      }
-    }
-    this.foundPage = page
-    this.foundWord = at
-    return 0
-  }
-
-  /** The ref of the index slot where a hash is at home (a slot is a unit, so it has a ref as records do). */
-  homeSlot(hash: number): number {
-    const page = this.directory[((hash ^ SIGN) >>> 1) >>> (31 - this.depth)]! * PAGE_FIELDS
-    const local = ((hash ^ SIGN) << this.pages[page + 3]!) >>> 0
-    return this.pages[page]! + (((local * (this.pages[page + 1]! & 0xffff)) / 4294967296) | 0)
-  }
-
-  /** Whether a record has this key. */
-  hasKey(ref: number, view: DataView, start: number, length: number): boolean {
-    const words = this.segments.words[ref >> UNIT_BITS]!
-    const at = (ref & UNIT_MASK) << 1
-    const word = words[at + 1]!
-    if ((word & (FLAG_LONG | FLAG_EXPIRES)) === 0) {
-      return ((word >> 8) & 0xff) === length && equalsWords(view, start, length, words, at + 2)
-    }
-    const keyLength = word & FLAG_LONG ? words[at + 2]! : (word >> 8) & 0xff
-    const keyWord = at + 2 + ((word & FLAG_LONG) << 1) + ((word & FLAG_EXPIRES) << 1)
-    return keyLength === length && equalsWords(view, start, length, words, keyWord)
+    return this.heap.used + this.tableBytes
   }
 
   /**
    * A fresh record with this key's bytes and room for the value; not in the index yet.
-   * `flags` may hold FLAG_EXPIRES; FLAG_LONG is added where the lengths need it.
+   * `flags` may hold FLAG_EXPIRES; the rest of its shape follows from the lengths.
    */
   createRecord(
-    type: number,
-    encoding: number,
+    typeAndEncoding: number,
     clock: number,
     flags: number,
-    source: Uint8Array,
-    view: DataView,
-    keyStart: number,
-    keyLength: number,
+    key: ByteSlice,
     valueLength: number
   ): number {
-    if (needsLong(keyLength, valueLength)) flags |= FLAG_LONG
-    flags |= this.generation
-    const ref = this.heap.allocate(unitsFor(flags, keyLength, valueLength))
-    const words = this.segments.words[ref >> UNIT_BITS]!
-    const at = (ref & UNIT_MASK) << 1
-    writeHeader(words, at, type, encoding, clock, flags, keyLength, valueLength)
-    const bytes = this.segments.bytes[ref >> UNIT_BITS]!
-    const to = (at + 2 + ((flags & FLAG_LONG) << 1) + ((flags & FLAG_EXPIRES) << 1)) << 2
-    copyWords(view, source, keyStart, keyLength, this.segments.views[ref >> UNIT_BITS]!, bytes, to)
+    const shape = shapeOf(flags, key.length, valueLength)
+    if (shape & FLAG_OUTSIDE) return this.createWithBlob(typeAndEncoding, clock, shape, key, valueLength)
+    const ref = this.heap.allocate(unitsFor(shape, key.length, valueLength))
+    this.records.write(ref, typeAndEncoding, clock, shape | this.generation, key, valueLength)
     return ref
   }
 
-  /** Puts a new record where the last `find` (of its key, with this hash) ended without finding it. */
-  insert(hash: number, ref: number): void {
-    this.context.structure++
-    let page = this.foundPage
-    if (this.pages[page + 2]! + 1 > ((this.pages[page + 1]! & 0xffff) * FILL_MAX) >> 8) {
-      this.makeRoom(hash, page)
-      page = this.locate(hash)
+  private createWithBlob(
+    typeAndEncoding: number,
+    clock: number,
+    shape: number,
+    key: ByteSlice,
+    valueLength: number
+  ): number {
+    const blob = this.heap.takeBlob(valueLength)
+    try {
+      return this.createOutside(typeAndEncoding, clock, shape, key, valueLength, blob)
+    } catch (cause) {
+      this.heap.releaseBlob(blob)
+      throw cause
     }
-    while (!this.shiftIn(hash, ref, page)) {
-      this.makeRoom(hash, page)
-      page = this.locate(hash)
-    }
-    this.pages[page + 2]!++
-    this.size++
   }
 
-  /**
-   * Makes the place that `find` remembers that of a record which is in the index: a ref that came by a prefetch was
-   * found without `find`, or another key was looked up since. Costs a few loads where it is that place already.
-   */
-  seek(ref: number): void {
-    const page = this.foundPage
-    const pageRef = this.pages[page]!
-    const first = (pageRef & UNIT_MASK) << 1
-    const at = this.foundWord
-    if (
-      at >= first &&
-      at < first + ((this.pages[page + 1]! >>> 16) << 1) &&
-      this.segments.words[pageRef >> UNIT_BITS]![at + 1] === ref
-    ) {
-      return
-    }
-    if (!this.findSelf(ref)) throw new Error("a record is not in its shard's index")
+  /** `createRecord` for a value that is outside already; `flags` holds FLAG_OUTSIDE. */
+  createOutside(
+    typeAndEncoding: number,
+    clock: number,
+    flags: number,
+    key: ByteSlice,
+    valueLength: number,
+    handle: number
+  ): number {
+    const shape = shapeOf(flags, key.length, valueLength)
+    const ref = this.heap.allocate(unitsFor(shape, key.length, valueLength))
+    this.records.write(ref, typeAndEncoding, clock, shape | this.generation, key, valueLength)
+    this.records.setOutside(ref, handle)
+    return ref
   }
 
-  /** The record that the last `find` found is replaced by another with the same key. The old one is not freed. */
-  replace(ref: number): void {
-    this.context.structure++
-    this.segments.words[this.pages[this.foundPage]! >> UNIT_BITS]![this.foundWord + 1] = ref
-  }
-
-  /** Takes the record that the last `find` found out of the index. It is not freed. */
-  unlink(): void {
-    this.context.structure++
-    const page = this.foundPage
-    const pageRef = this.pages[page]!
-    const shape = this.pages[page + 1]!
-    const words = this.segments.words[pageRef >> UNIT_BITS]!
-    const first = (pageRef & UNIT_MASK) << 1
-    const end = first + ((shape >>> 16) << 1)
-    const depth = this.pages[page + 3]!
-    let at = this.foundWord
-    for (let next = at + 2; next < end && words[next + 1] !== 0; at = next, next += 2) {
-      const home = first + ((((((words[next]! ^ SIGN) << depth) >>> 0) * (shape & 0xffff)) / 4294967296) << 1)
-      if (home === next) break
-      words[at] = words[next]!
-      words[at + 1] = words[next + 1]!
+  /** Puts a new record into the index, as KeyIndex does; where that cannot grow, the record is freed. */
+  override insert(hash: number, ref: number): void {
+    try {
+      super.insert(hash, ref)
+    } catch (cause) {
+      this.release(ref)
+      throw cause
     }
-    words[at + 1] = 0
-    this.pages[page + 2]!--
-    this.size--
-    if (this.pages[page + 2]! < (shape & 0xffff) >> 3) this.shrink(page)
   }
 
   /** Frees the block of a record that is in no index, and takes it out of the expiry index. */
   free(ref: number): void {
-    if (this.records.flags(ref) & FLAG_EXPIRES) this.wheel!.remove(ref)
+    if (this.records.hasDeadline(ref)) this.wheel!.remove(ref)
+    this.release(ref)
+  }
+
+  /** Frees the blocks of a record that is in no index at all. */
+  private release(ref: number): void {
+    if (this.records.isOutside(ref)) {
+      const blob = this.records.outside(ref)
+      if (blob !== 0) this.heap.releaseBlob(blob)
+    }
     this.heap.release(ref, this.records.units(ref))
   }
 
@@ -255,244 +124,8 @@ export class Shard {
     this.free(ref)
   }
 
-  /** Finds a record by its own key, so that it can be unlinked or replaced. */
-  findSelf(ref: number): boolean {
-    const view = this.segments.views[ref >> UNIT_BITS]!
-    const start = this.records.keyStart(ref)
-    const length = this.records.keyLength(ref)
-    return this.find(hashBytes(view, start, length, this.context.hashKey), view, start, length) === ref
-  }
-
-  /** Adds a record with a deadline to the expiry index; `now` in Unix ms. */
-  addToWheel(ref: number, now: number): void {
+  /** Makes the expiry index where there is none yet, before a record that needs it is made; `now` in Unix ms. */
+  openWheel(now: number): void {
     if (this.wheel === null) this.wheel = new Wheel(this.records, now, this.context.alarm)
-    this.wheel.add(ref)
-  }
-
-  /**
-   * Walks the records in order of position from `from` (unsigned 32 bits), a page at a time, until `most` were
-   * visited. Gives the position to go on from, or -1 at the end. `visit` must not change the shard.
-   */
-  walk(from: number, most: number, visit: (ref: number, hash: number) => void): number {
-    let visited = 0
-    for (;;) {
-      const page = this.directory[(from >>> 1) >>> (31 - this.depth)]! * PAGE_FIELDS
-      const depth = this.pages[page + 3]!
-      const next = depth === 0 ? 4294967296 : ((from >>> (32 - depth)) + 1) * 2 ** (32 - depth)
-      visited += this.walkPage(page, from, visit)
-      if (next >= 4294967296) return -1
-      from = next
-      if (visited >= most) return from
-    }
-  }
-
-  /** Like `walk`, but may end within a page, after all entries of one hash: SCAN's step. */
-  walkEntries(from: number, most: number, visit: (ref: number, hash: number) => void): number {
-    let seen = 0
-    let stop = -1
-    const counted = (ref: number, hash: number): void => {
-      const position = (hash ^ SIGN) >>> 0
-      if (seen >= most && stop < 0 && position !== last) stop = position
-      if (stop >= 0) return
-      last = position
-      seen++
-      visit(ref, hash)
-    }
-    let last = -1
-    let at = from
-    while (at >= 0 && seen < most && stop < 0) at = this.walk(at, 1, counted)
-    return stop >= 0 ? stop : at
-  }
-
-  /**
-   * A random record, or 0 where the shard is empty; `random` gives unsigned 32-bit integers. It is one of the first
-   * from a random position on, as Redis picks one of a sample, so that a gap before a key does not make it likelier.
-   */
-  randomRecord(random: () => number): number {
-    const sample: Array<number> = []
-    const from = random()
-    const take = (ref: number): void => {
-      if (sample.length < RANDOM_SAMPLE) sample.push(ref)
-    }
-    this.walk(from, RANDOM_SAMPLE, take)
-    if (sample.length < RANDOM_SAMPLE && sample.length < this.size) {
-      this.walk(0, RANDOM_SAMPLE, (ref, hash) => {
-        if ((hash ^ SIGN) >>> 0 < from) take(ref)
-      })
-    }
-    return sample.length === 0 ? 0 : sample[random() % sample.length]!
-  }
-
-  private walkPage(page: number, from: number, visit: (ref: number, hash: number) => void): number {
-    const pageRef = this.pages[page]!
-    const words = this.segments.words[pageRef >> UNIT_BITS]!
-    const first = (pageRef & UNIT_MASK) << 1
-    const end = first + ((this.pages[page + 1]! >>> 16) << 1)
-    const least = from ^ SIGN
-    let visited = 0
-    for (let at = first; at < end; at += 2) {
-      const ref = words[at + 1]!
-      if (ref === 0 || words[at]! < least) continue
-      visited++
-      visit(ref, words[at]!)
-    }
-    return visited
-  }
-
-  private locate(hash: number): number {
-    return this.directory[((hash ^ SIGN) >>> 1) >>> (31 - this.depth)]! * PAGE_FIELDS
-  }
-
-  /** Inserts an entry in order, shifting the run behind it by one; false where the page ends before the run does. */
-  private shiftIn(hash: number, ref: number, page: number): boolean {
-    const pageRef = this.pages[page]!
-    const shape = this.pages[page + 1]!
-    const words = this.segments.words[pageRef >> UNIT_BITS]!
-    const first = (pageRef & UNIT_MASK) << 1
-    const end = first + ((shape >>> 16) << 1)
-    const local = ((hash ^ SIGN) << this.pages[page + 3]!) >>> 0
-    let at = first + (((local * (shape & 0xffff)) / 4294967296) << 1)
-    while (at < end && words[at + 1] !== 0 && words[at]! <= hash) at += 2
-    let gap = at
-    while (gap < end && words[gap + 1] !== 0) gap += 2
-    if (gap === end) return false
-    for (; gap > at; gap -= 2) {
-      words[gap] = words[gap - 2]!
-      words[gap + 1] = words[gap - 1]!
-    }
-    words[at] = hash
-    words[at + 1] = ref
-    return true
-  }
-
-  /** Spreads a page over more slots, or splits it. */
-  private makeRoom(hash: number, page: number): void {
-    const slots = this.pages[page + 1]! >>> 16
-    if (slots < PAGE_SLOTS_MAX || this.pages[page + 3]! >= DEPTH_MAX) {
-      this.spread(page, nextPageSlots(slots))
-    } else this.split(hash, page)
-  }
-
-  private shrink(page: number): void {
-    const slots = this.pages[page + 1]! >>> 16
-    if (slots <= PAGE_SLOTS_FIRST) return
-    this.spread(page, Math.max(PAGE_SLOTS_FIRST, unitsOfClass(classOfUnits(slots >> 2))))
-  }
-
-  /** Moves a page's entries to a block of `slots` slots (a slot is a unit). */
-  private spread(page: number, slots: number): void {
-    const oldRef = this.pages[page]!
-    const oldSlots = this.pages[page + 1]! >>> 16
-    const count = this.pages[page + 2]!
-    const depth = this.pages[page + 3]!
-    const words = this.segments.words[oldRef >> UNIT_BITS]!
-    const first = (oldRef & UNIT_MASK) << 1
-    for (let wanted = unitsOfClass(classOfUnits(slots)); ; wanted = unitsOfClass(classOfUnits(wanted + 1))) {
-      this.openPage(page, wanted, depth)
-      if (this.fill(page, words, first, first + (oldSlots << 1)) === count) break
-      this.heap.release(this.pages[page]!, wanted)
-    }
-    if (oldRef !== 0) this.heap.release(oldRef, oldSlots)
-  }
-
-  /** Appends entries that are in order to a fresh page; the count, or fewer where a run met the page's end. */
-  private fill(page: number, words: Int32Array, from: number, end: number): number {
-    const pageRef = this.pages[page]!
-    const shape = this.pages[page + 1]!
-    const target = this.segments.words[pageRef >> UNIT_BITS]!
-    const first = (pageRef & UNIT_MASK) << 1
-    const targetEnd = first + ((shape >>> 16) << 1)
-    const depth = this.pages[page + 3]!
-    const homes = shape & 0xffff
-    let free = first
-    let count = 0
-    for (let at = from; at < end; at += 2) {
-      const ref = words[at + 1]!
-      if (ref === 0) continue
-      const hash = words[at]!
-      const home = first + ((((((hash ^ SIGN) << depth) >>> 0) * homes) / 4294967296) << 1)
-      if (home > free) free = home
-      if (free === targetEnd) return count
-      target[free] = hash
-      target[free + 1] = ref
-      free += 2
-      count++
-    }
-    this.pages[page + 2] = count
-    return count
-  }
-
-  /** Makes two pages of one: the entries below and above the middle of its range. */
-  private split(hash: number, page: number): void {
-    const oldRef = this.pages[page]!
-    const slots = this.pages[page + 1]! >>> 16
-    const total = this.pages[page + 2]!
-    const depth = this.pages[page + 3]!
-    if (depth === this.depth) this.doubleDirectory()
-    const start = depth === 0 ? 0 : ((hash ^ SIGN) >>> (32 - depth)) * 2 ** (32 - depth)
-    const middle = (start + 2 ** (31 - depth)) ^ SIGN
-    const words = this.segments.words[oldRef >> UNIT_BITS]!
-    const first = (oldRef & UNIT_MASK) << 1
-    const end = first + (slots << 1)
-    let border = first
-    let below = 0
-    for (let at = first; at < end; at += 2) {
-      if (words[at + 1] === 0) continue
-      if (words[at]! >= middle) break
-      below++
-      border = at + 2
-    }
-    const upper = this.newPage()
-    this.fillNew(page, depth + 1, below, words, first, border)
-    this.fillNew(upper, depth + 1, total - below, words, border, end)
-    this.heap.release(oldRef, slots)
-    const run = 1 << (this.depth - depth - 1)
-    const at = (start / 2 ** (32 - this.depth)) | 0
-    this.directory.fill(upper / PAGE_FIELDS, at + run, at + 2 * run)
-  }
-
-  private fillNew(
-    page: number,
-    depth: number,
-    count: number,
-    words: Int32Array,
-    from: number,
-    end: number
-  ): void {
-    const needed = ((count << 8) / FILL_AFTER_SPLIT + PAGE_TAIL_MAX) | 0
-    const least = needed <= PAGE_SLOTS_LARGE ? PAGE_SLOTS_LARGE : PAGE_SLOTS_MAX
-    for (let slots = least; ; slots = nextPageSlots(slots)) {
-      this.openPage(page, slots, depth)
-      if (this.fill(page, words, from, end) === count) return
-      this.heap.release(this.pages[page]!, slots)
-    }
-  }
-
-  private doubleDirectory(): void {
-    const old = this.directory
-    const wider = new Int32Array(old.length * 2)
-    for (let i = 0; i < old.length; i++) wider[2 * i] = wider[2 * i + 1] = old[i]!
-    this.directory = wider
-    this.depth++
-  }
-
-  private newPage(): number {
-    const page = this.pageCount++ * PAGE_FIELDS
-    if (page === this.pages.length) {
-      const more = new Int32Array(this.pages.length * 2)
-      more.set(this.pages)
-      this.pages = more
-    }
-    return page
-  }
-
-  private openPage(page: number, slots: number, depth: number): void {
-    const ref = this.heap.allocate(slots)
-    const first = (ref & UNIT_MASK) << 1
-    this.segments.words[ref >> UNIT_BITS]!.fill(0, first, first + (slots << 1))
-    this.pages[page] = ref
-    this.pages[page + 1] = homeSlots(slots) | (slots << 16)
-    this.pages[page + 2] = 0
-    this.pages[page + 3] = depth
   }
 }

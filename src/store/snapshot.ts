@@ -7,7 +7,6 @@
  * Shards that FLUSHALL and the like replaced meanwhile stay alive until the snapshot has passed them.
  */
 import { FLAG_GENERATION, type Records } from "./record.js"
-import { UNIT_BITS, UNIT_MASK } from "./segments.js"
 import type { Shard } from "./shard.js"
 
 /** What a snapshot walks: a shard, and the database that it belonged to when the snapshot began. */
@@ -35,9 +34,14 @@ export class Snapshot {
     }
   }
 
+  /** Whether every shard has been passed. */
+  get done(): boolean {
+    return this.next === this.shards.length
+  }
+
   /** To be called before a record is changed or freed. */
   beforeChange(shard: Shard, ref: number): void {
-    if ((this.records.flags(ref) & FLAG_GENERATION) === shard.generation) return
+    if (this.records.generation(ref) === shard.generation) return
     this.pass(shard, ref, this.databaseOf.get(shard)!)
   }
 
@@ -47,12 +51,12 @@ export class Snapshot {
       const { database, shard } = this.shards[this.next]!
       this.position = shard.walk(this.position, Math.min(most, 256), (ref) => {
         most--
-        if ((this.records.flags(ref) & FLAG_GENERATION) !== shard.generation) this.pass(shard, ref, database)
+        if (this.records.generation(ref) !== shard.generation) this.pass(shard, ref, database)
       })
       most--
       if (this.position < 0) this.leave(shard)
     }
-    return this.next === this.shards.length
+    return this.done
   }
 
   /** Takes nothing more. The walk has still to be ended with `advance`, so that every mark is turned over. */
@@ -62,9 +66,7 @@ export class Snapshot {
 
   private pass(shard: Shard, ref: number, database: number): void {
     if (!this.cancelled) this.take(database, ref)
-    const words = this.records.segments.words[ref >> UNIT_BITS]!
-    const flags = ((ref & UNIT_MASK) << 1) + 1
-    words[flags] = (words[flags]! & ~FLAG_GENERATION) | shard.generation
+    this.records.setGeneration(ref, shard.generation)
   }
 
   private leave(shard: Shard): void {

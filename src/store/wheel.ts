@@ -16,7 +16,7 @@ const SPANS = Array.from({ length: LEVELS + 1 }, (_, level) => SLOTS ** level)
 
 /** The expiry index of one shard. */
 export class Wheel {
-  private readonly heads = new Int32Array(LEVELS * SLOTS)
+  private readonly heads: Int32Array
   /** Keys that have a deadline. */
   size = 0
 
@@ -25,7 +25,9 @@ export class Wheel {
     private readonly records: Records,
     private time: number,
     private readonly alarm: Alarm
-  ) {}
+  ) {
+    this.heads = records.segments.newWords(LEVELS * SLOTS)
+  }
 
   /** Adds a record whose deadline is set. */
   add(ref: number): void {

@@ -4,13 +4,19 @@
 
 import type { ReplyWriter } from "../resp/writer.js"
 import type { Database, Deadline, Keyspace } from "../store/database.js"
+import type { ByteSlice, KeySlice } from "../store/key.js"
 import {
-  ACCESS_SHIFT,
+  changeShort,
   ENCODING_BYTES,
   ENCODING_INT,
-  FLAG_EXPIRES,
-  FLAG_LONG,
-  TYPE_STRING
+  fitsShort,
+  headerAt,
+  isPlain,
+  plainValueStart,
+  shortValueLength,
+  TYPE_STRING,
+  typeAndEncoding,
+  typeAndEncodingAt
 } from "../store/record.js"
 import { UNIT_BITS, UNIT_MASK } from "../store/segments.js"
 import type { Shard } from "../store/shard.js"
@@ -25,8 +31,8 @@ import {
   writeInteger
 } from "./integer.js"
 
-/** Type and encoding of a string that is an integer, as a record's first word has them. */
-const INTEGER_STRING = TYPE_STRING | (ENCODING_INT << 4)
+const BYTES_STRING = typeAndEncoding(TYPE_STRING, ENCODING_BYTES)
+const INTEGER_STRING = typeAndEncoding(TYPE_STRING, ENCODING_INT)
 
 /** Longest text of a 64-bit integer. */
 const INTEGER_TEXT_MAX = 20
@@ -35,47 +41,51 @@ const INTEGER_TEXT_MAX = 20
 export const setBytes = (
   keyspace: Keyspace,
   database: Database,
-  hash: number,
-  key: Uint8Array,
-  view: DataView,
-  keyStart: number,
-  keyLength: number,
-  value: Uint8Array,
-  valueView: DataView,
-  valueStart: number,
-  valueLength: number,
+  key: KeySlice,
+  value: ByteSlice,
   deadline: Deadline,
   known: number
 ): void => {
-  if (valueLength <= INTEGER_TEXT_MAX) {
-    const integer = parseInteger(value, valueStart, valueLength)
+  if (value.length <= INTEGER_TEXT_MAX) {
+    const integer = parseInteger(value.bytes, value.start, value.length)
     if (integer !== undefined) {
-      setInteger(keyspace, database, hash, key, view, keyStart, keyLength, integer, deadline, known)
+      setInteger(keyspace, database, key, integer, deadline, known)
       return
     }
   }
-  const ref = keyspace.prepare(
-    database,
-    hash,
-    key,
-    view,
-    keyStart,
-    keyLength,
-    TYPE_STRING,
-    ENCODING_BYTES,
-    valueLength,
-    deadline,
-    known
-  )
+  setText(keyspace, database, key, value, deadline, known)
+}
+
+/** Sets a key to bytes that stay bytes, even where they are an integer's. */
+export const setText = (
+  keyspace: Keyspace,
+  database: Database,
+  key: KeySlice,
+  value: ByteSlice,
+  deadline: Deadline,
+  known: number
+): void => {
+  const { length } = value
+  const ref = keyspace.prepare(database, key, BYTES_STRING, length, deadline, known)
+  const { records, segments } = keyspace
+  if (!fitsShort(length)) {
+    records
+      .valueBytes(ref)
+      .set(value.bytes.subarray(value.start, value.start + length), records.valueStart(ref))
+    return
+  }
   const segment = ref >> UNIT_BITS
-  const to = keyspace.records.valueStart(ref)
+  const words = segments.words[segment]!
+  const at = (ref & UNIT_MASK) << 1
+  const header = headerAt(words, at)
+  const to = isPlain(header) ? plainValueStart(at, header) : records.valueStart(ref)
   copyWords(
-    valueView,
-    value,
-    valueStart,
-    valueLength,
-    keyspace.segments.views[segment]!,
-    keyspace.segments.bytes[segment]!,
+    value.view,
+    value.bytes,
+    value.start,
+    length,
+    segments.views[segment]!,
+    segments.bytes[segment]!,
     to
   )
 }
@@ -84,28 +94,12 @@ export const setBytes = (
 export const setInteger = (
   keyspace: Keyspace,
   database: Database,
-  hash: number,
-  key: Uint8Array,
-  view: DataView,
-  keyStart: number,
-  keyLength: number,
+  key: KeySlice,
   value: Integer,
   deadline: Deadline,
   known: number
 ): void => {
-  const ref = keyspace.prepare(
-    database,
-    hash,
-    key,
-    view,
-    keyStart,
-    keyLength,
-    TYPE_STRING,
-    ENCODING_INT,
-    integerBytes(value),
-    deadline,
-    known
-  )
+  const ref = keyspace.prepare(database, key, INTEGER_STRING, integerBytes(value), deadline, known)
   writeInteger(keyspace.segments.views[ref >> UNIT_BITS]!, keyspace.records.valueStart(ref), value)
 }
 
@@ -116,7 +110,7 @@ export const integerOf = (keyspace: Keyspace, ref: number): Integer | undefined 
   const length = records.valueLength(ref)
   return records.encoding(ref) === ENCODING_INT
     ? readInteger(keyspace.segments.views[ref >> UNIT_BITS]!, start, length)
-    : parseInteger(records.bytes(ref), start, length)
+    : parseInteger(records.valueBytes(ref), start, length)
 }
 
 /**
@@ -127,21 +121,16 @@ export const addInPlace = (keyspace: Keyspace, shard: Shard, ref: number, by: nu
   const { segments } = keyspace
   const words = segments.words[ref >> UNIT_BITS]!
   const at = (ref & UNIT_MASK) << 1
-  const header = words[at + 1]!
-  if (
-    (words[at]! & 0xff) !== INTEGER_STRING ||
-    (header & (FLAG_LONG | FLAG_EXPIRES)) !== 0 ||
-    header >>> 16 !== 4
-  ) {
-    return undefined
-  }
+  const header = headerAt(words, at)
+  if (typeAndEncodingAt(words, at) !== INTEGER_STRING || !isPlain(header)) return undefined
+  if (shortValueLength(header) !== 4) return undefined
   const view = segments.views[ref >> UNIT_BITS]!
-  const start = (at << 2) + 8 + ((header >> 8) & 0xff)
+  const start = plainValueStart(at, header)
   const sum = view.getInt32(start, true) + by
   if (sum !== (sum | 0)) return undefined
   if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
   view.setInt32(start, sum, true)
-  words[at] = INTEGER_STRING | (keyspace.clock << ACCESS_SHIFT)
+  changeShort(words, at, INTEGER_STRING, keyspace.clock, 4)
   return sum
 }
 
@@ -157,22 +146,22 @@ export const lengthOf = (keyspace: Keyspace, ref: number): number => {
 
 /** Writes the string as a bulk reply. */
 export const writeBulk = (keyspace: Keyspace, ref: number, reply: ReplyWriter): void => {
-  const { segments } = keyspace
+  const { records, segments } = keyspace
   const segment = ref >> UNIT_BITS
   const words = segments.words[segment]!
   const at = (ref & UNIT_MASK) << 1
-  const header = words[at + 1]!
-  if ((header & (FLAG_LONG | FLAG_EXPIRES)) === 0 && ((words[at]! >> 4) & 15) !== ENCODING_INT) {
+  const header = headerAt(words, at)
+  const isInteger = typeAndEncodingAt(words, at) === INTEGER_STRING
+  if (isPlain(header) && !isInteger) {
     // the usual record, its header read once
-    const start = (at << 2) + 8 + ((header >> 8) & 0xff)
-    reply.bulkWords(segments.views[segment]!, segments.bytes[segment]!, start, header >>> 16)
+    const start = plainValueStart(at, header)
+    reply.bulkWords(segments.views[segment]!, segments.bytes[segment]!, start, shortValueLength(header))
     return
   }
-  const start = keyspace.records.valueStart(ref)
-  const length = keyspace.records.valueLength(ref)
-  if (((words[at]! >> 4) & 15) === ENCODING_INT) {
-    reply.bulkInteger(readInteger(segments.views[segment]!, start, length))
-  } else reply.bulk(segments.bytes[segment]!, start, length)
+  const start = records.valueStart(ref)
+  const length = records.valueLength(ref)
+  if (isInteger) reply.bulkInteger(readInteger(segments.views[segment]!, start, length))
+  else reply.bulk(records.valueBytes(ref), start, length)
 }
 
 /** The bytes of the string: a view of the record, valid until the key is written; digits are made for an integer. */
@@ -180,7 +169,7 @@ export const bytesOf = (keyspace: Keyspace, ref: number): Buffer => {
   const { records } = keyspace
   const start = records.valueStart(ref)
   const length = records.valueLength(ref)
-  if (records.encoding(ref) !== ENCODING_INT) return records.bytes(ref).subarray(start, start + length)
+  if (records.encoding(ref) !== ENCODING_INT) return records.valueBytes(ref).subarray(start, start + length)
   const value = readInteger(keyspace.segments.views[ref >> UNIT_BITS]!, start, length)
   const text = Buffer.allocUnsafe(decimalLength(value))
   writeDecimal(text, 0, value, text.length)

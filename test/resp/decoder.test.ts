@@ -1,7 +1,7 @@
 // The request decoder: the same commands however the bytes are cut, Redis's protocol errors, and linear time.
 import { describe, expect, it } from "vitest"
-import { encodeCommand } from "../../src/resp/batch.js"
-import type { DecoderLimits } from "../../src/resp/decoder.js"
+import { CommandBatch, encodeCommand } from "../../src/resp/batch.js"
+import { type DecoderLimits, RequestDecoder } from "../../src/resp/decoder.js"
 import { seeded, testSeed } from "../support/engine.js"
 import { below, decodeChunks, LIMITS, pieces, type Request, randomRequests } from "./requests.js"
 
@@ -259,5 +259,23 @@ describe("time is linear", () => {
   it("for a line of 60,000 bytes, a byte at a time", () => {
     const sent = Buffer.from(`ECHO ${"x".repeat(60_000)}\r\n`)
     within(10_000, () => expect(decodeChunks(pieces(sent, () => 1)).requests.length).toBe(1))
+  })
+})
+
+describe("an announced length", () => {
+  it("reserves no more than twice what has arrived, and in the end what is needed", () => {
+    const decoder = new RequestDecoder()
+    const batch = new CommandBatch()
+    const length = 4 * 1024 * 1024
+    const sent = encodeCommand(["SET", "k", Buffer.alloc(length, 97)])
+    for (const chunk of pieces(sent, () => 10_000)) {
+      const source = decoder.append(chunk, chunk.length)
+      expect(decoder.held!.bytes.length).toBeLessThanOrEqual(Math.max(2 * decoder.heldBytes, 1024))
+      if (source === null) continue
+      decoder.keep(source, decoder.decode(source, 0, decoder.heldBytes, batch, LIMITS), decoder.heldBytes)
+    }
+    expect(batch.size).toBe(1)
+    expect(batch.argLength[2]).toBe(length)
+    expect(batch.source.bytes.length).toBe(sent.length)
   })
 })

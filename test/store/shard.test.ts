@@ -51,13 +51,13 @@ describe("a shard", () => {
   it("uses the memory of removed keys again", () => {
     const model = new ModelKeyspace(seed + 3)
     for (let i = 0; i < 20_000; i++) model.set(0, model.freshKey(), model.someValue())
-    const segments = model.keyspace.segments.words.length
+    const segments = model.keyspace.segments.count
     for (let round = 0; round < 5; round++) {
       for (const key of model.keys.splice(0)) model.remove(0, key)
       for (let i = 0; i < 20_000; i++) model.set(0, model.freshKey(), model.someValue())
     }
     expect(model.problems()).toEqual([])
-    expect(model.keyspace.segments.words.length).toBeLessThan(segments * 2)
+    expect(model.keyspace.segments.count).toBeLessThan(segments * 2)
   }, 60_000)
 
   it("finds keys whose hashes are all the same", () => {
@@ -154,11 +154,11 @@ describe("a walk in steps", () => {
 })
 
 describe("segments", () => {
-  it("give a number out again after a huge block is freed", () => {
+  it("give a number out again after the segment of a huge key is freed", () => {
     const segments = new Segments()
-    const first = segments.take(600_000)
+    const first = segments.takeSingle(600_000)
     segments.release(first)
-    expect(segments.take(700_000)).toBe(first)
+    expect(segments.takeSingle(700_000)).toBe(first)
     expect(segments.bytes[first]!.length).toBe(700_000)
   })
 })

@@ -138,6 +138,19 @@ describe("a snapshot", () => {
     expect(taken.differences(before)).toEqual([])
   })
 
+  it("is refused while another runs, and may start once that has ended", () => {
+    const model = new ModelKeyspace(seed + 7, DATABASES)
+    fill(model, 3000)
+    const first = model.keyspace.snapshot(() => {})
+    expect(() => model.keyspace.snapshot(() => {})).toThrow("a snapshot is still running")
+    while (!first.advance(100));
+    const before = copyOf(model.state)
+    const taken = new Taken(model)
+    const second = model.keyspace.snapshot(taken.take)
+    while (!second.advance(100)) write(model, true)
+    expect(taken.differences(before)).toEqual([])
+  })
+
   it("keeps the memory of a flushed database until it has passed it, then gives it back", () => {
     const model = new ModelKeyspace(seed + 6, DATABASES)
     fill(model, 3000)

@@ -3,6 +3,7 @@
  */
 import { byteSource } from "../../src/resp/batch.js"
 import type { Database, Deadline, Keyspace } from "../../src/store/database.js"
+import { ByteSlice, KeySlice } from "../../src/store/key.js"
 import { ENCODING_BYTES, NO_DEADLINE, TYPE_STRING } from "../../src/store/record.js"
 import { bytesOf, setBytes } from "../../src/values/string.js"
 import { makeKeyspace, seeded } from "./engine.js"
@@ -79,55 +80,33 @@ export class ModelKeyspace {
     return this.pool.subarray(from, from + length)
   }
 
-  /** The database, hash and source of a key, as keyspace methods take them. */
-  private at(
-    database: number,
-    key: string
-  ): {
-    readonly db: Database
-    readonly hash: number
-    readonly bytes: Buffer
-    readonly view: DataView
-  } {
+  /** The database and the slice of a key, as keyspace methods take them. */
+  private at(database: number, key: string): { readonly db: Database; readonly slice: KeySlice } {
     const { bytes, view } = byteSource(Buffer.from(key, "latin1"))
+    const hash = this.keyspace.hash(view, 0, bytes.length)
     return {
       db: this.keyspace.databases[database]!,
-      hash: this.keyspace.hash(view, 0, bytes.length),
-      bytes,
-      view
+      slice: new KeySlice().pointKey(bytes, view, 0, bytes.length, hash)
     }
   }
 
   find(database: number, key: string): number {
-    const { bytes, db, hash, view } = this.at(database, key)
-    return this.keyspace.find(db, hash, view, 0, bytes.length)
+    const { db, slice } = this.at(database, key)
+    return this.keyspace.find(db, slice)
   }
 
   set(database: number, key: string, value: Buffer, deadline: Deadline = NO_DEADLINE): void {
-    const { bytes, db, hash, view } = this.at(database, key)
+    const { db, slice } = this.at(database, key)
+    const known = this.below(2) === 0 ? this.keyspace.find(db, slice) : 0
     const source = byteSource(value)
-    const known = this.below(2) === 0 ? this.keyspace.find(db, hash, view, 0, bytes.length) : 0
-    setBytes(
-      this.keyspace,
-      db,
-      hash,
-      bytes,
-      view,
-      0,
-      bytes.length,
-      value,
-      source.view,
-      0,
-      value.length,
-      deadline,
-      known
-    )
+    const held = new ByteSlice().point(source.bytes, source.view, 0, value.length)
+    setBytes(this.keyspace, db, slice, held, deadline, known)
     this.state[database]!.set(key, { value, deadline })
   }
 
   remove(database: number, key: string): boolean {
-    const { bytes, db, hash, view } = this.at(database, key)
-    const removed = this.keyspace.remove(db, hash, view, 0, bytes.length)
+    const { db, slice } = this.at(database, key)
+    const removed = this.keyspace.remove(db, slice)
     if (this.state[database]!.delete(key) !== removed) throw new Error("the model and the keyspace disagree")
     return removed
   }
@@ -136,9 +115,9 @@ export class ModelKeyspace {
   resize(database: number, key: string): void {
     const held = this.state[database]!.get(key)
     if (held === undefined) return
-    const { bytes, db, hash, view } = this.at(database, key)
+    const { db, slice } = this.at(database, key)
     const { records } = this.keyspace
-    let ref = this.keyspace.find(db, hash, view, 0, bytes.length)
+    let ref = this.keyspace.find(db, slice)
     // digits are kept as a number: the model has bytes
     if (records.encoding(ref) !== ENCODING_BYTES) return
     // another look-up in between: what the shard remembers of the last one must not matter
@@ -149,19 +128,19 @@ export class ModelKeyspace {
         ? held.value.subarray(0, this.below(held.value.length + 1))
         : Buffer.concat([held.value, added])
     if (value.length > 1_500_000) return
-    ref = this.keyspace.resize(db, hash, ref, value.length)
+    ref = this.keyspace.resize(db, slice.hash, ref, value.length)
     const start = records.valueStart(ref)
-    if (value.length > held.value.length) records.bytes(ref).set(added, start + held.value.length)
+    if (value.length > held.value.length) records.valueBytes(ref).set(added, start + held.value.length)
     this.state[database]!.set(key, { value, deadline: held.deadline })
   }
 
   setDeadline(database: number, key: string, deadline: Deadline): void {
     const held = this.state[database]!.get(key)
     if (held === undefined) return
-    const { db, hash } = this.at(database, key)
+    const { db, slice } = this.at(database, key)
     const ref = this.find(database, key)
     if (this.below(2) === 0) this.find(database, this.pick(this.keys))
-    this.keyspace.setDeadline(db, hash, ref, deadline)
+    this.keyspace.setDeadline(db, slice.hash, ref, deadline)
     this.state[database]!.set(key, { value: held.value, deadline })
   }
 

@@ -1,6 +1,6 @@
 /**
  * Commands on keys whatever they hold: DEL, EXISTS, RENAME, COPY, OBJECT and the like. Pure. (databases.ts: commands
- * on whole databases.) A value that is inline in its record is copied as it is: type, encoding, bytes.
+ * on whole databases.)
  */
 import * as Events from "../../changes/events.js"
 import * as Errors from "../../engine/errors.js"
@@ -8,8 +8,7 @@ import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt, keysFrom } from "../../engine/record.js"
 import type { Database } from "../../store/database.js"
 import { ACCESS_MASK, ENCODING_INT, ENCODING_RAW, TYPE_STRING } from "../../store/record.js"
-import { UNIT_BITS } from "../../store/segments.js"
-import { copyWords } from "../../values/bytes.js"
+import { copyKey, moveKey } from "../../store/relink.js"
 import { integerOf } from "../../values/string.js"
 import { helpRecord } from "../help.js"
 
@@ -26,14 +25,14 @@ const del = (c: Invocation): void => {
   const { keyspace } = c
   let removed = 0
   if (c.argc === 2) {
-    if (keyspace.remove(c.database, c.hash(1), c.view, c.start(1), c.length(1))) {
+    if (keyspace.remove(c.database, c.keyAt(1))) {
       removed = 1
       c.touched(Events.DEL, 1)
     }
   } else {
     const hashes = c.loadKeys(1, 1)
     for (let i = 1; i < c.argc; i++) {
-      if (!keyspace.remove(c.database, hashes[i - 1]!, c.view, c.start(i), c.length(i))) continue
+      if (!keyspace.remove(c.database, c.keyAt(i, hashes[i - 1]!))) continue
       removed++
       c.touched(Events.DEL, i)
     }
@@ -65,36 +64,6 @@ const type = (c: Invocation): void => {
   c.reply.simple(ref === 0 ? "none" : TYPE_NAMES[c.keyspace.records.type(ref)]!)
 }
 
-/**
- * Makes the key in argument `key`, in `database`, hold what `from` holds, with its deadline. `from` stays valid: a
- * write moves no other record.
- */
-const copyRecord = (c: Invocation, from: number, database: Database, key: number, hash: number): void => {
-  const { records, segments } = c.keyspace
-  const length = records.valueLength(from)
-  const to = c.keyspace.prepare(
-    database,
-    hash,
-    c.bytes,
-    c.view,
-    c.start(key),
-    c.length(key),
-    records.type(from),
-    records.encoding(from),
-    length,
-    c.keyspace.deadlineOf(from)
-  )
-  copyWords(
-    segments.views[from >> UNIT_BITS]!,
-    records.bytes(from),
-    records.valueStart(from),
-    length,
-    segments.views[to >> UNIT_BITS]!,
-    records.bytes(to),
-    records.valueStart(to)
-  )
-}
-
 const sameKey = (c: Invocation): boolean => c.argument(1).equals(c.argument(2))
 
 const renameTo =
@@ -113,8 +82,7 @@ const renameTo =
       else c.reply.ok()
       return
     }
-    copyRecord(c, ref, c.database, 2, target)
-    c.keyspace.shard(c.database, hash).remove(ref)
+    moveKey(c.keyspace, c.database, hash, ref, c.database, c.keyAt(2, target))
     c.touched(Events.RENAME_FROM, 1)
     c.changed(Events.RENAME_TO, 2)
     if (onlyNew) c.reply.integer(1)
@@ -131,7 +99,7 @@ const databaseAt = (c: Invocation, index: number): Database | undefined => {
 
 /** The record of a key argument in any database, or 0. */
 const findIn = (c: Invocation, database: Database, index: number, hash: number): number =>
-  c.keyspace.find(database, hash, c.view, c.start(index), c.length(index))
+  c.keyspace.find(database, c.keyAt(index, hash))
 
 const copy = (c: Invocation): void => {
   let target = c.database
@@ -157,7 +125,7 @@ const copy = (c: Invocation): void => {
     c.reply.integer(0)
     return
   }
-  copyRecord(c, ref, target, 2, hash)
+  copyKey(c.keyspace, ref, target, c.keyAt(2, hash))
   c.touchedIn(target, Events.COPY_TO, 2)
   c.received()
   c.reply.integer(1)
@@ -176,8 +144,7 @@ const move = (c: Invocation): void => {
     c.reply.integer(0)
     return
   }
-  copyRecord(c, ref, target, 1, hash)
-  c.keyspace.shard(c.database, hash).remove(ref)
+  moveKey(c.keyspace, c.database, hash, ref, target, c.keyAt(1, hash))
   c.changed(Events.MOVE_FROM, 1)
   c.touchedIn(target, Events.MOVE_TO, 1)
   c.reply.integer(1)

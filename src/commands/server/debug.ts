@@ -8,6 +8,7 @@ import type { CommandRecord } from "../../engine/record.js"
 import { isLocal } from "../../engine/server.js"
 import { byteSource } from "../../resp/batch.js"
 import { constantReply } from "../../resp/writer.js"
+import { ByteSlice, KeySlice } from "../../store/key.js"
 import { NO_DEADLINE } from "../../store/record.js"
 import { matchBytes } from "../../values/glob.js"
 import { setBytes } from "../../values/string.js"
@@ -103,28 +104,18 @@ const populate = (c: Invocation): void => {
   }
   const prefix = c.argc > 3 ? c.text(3) : "key"
   const value = Buffer.alloc(Number(size))
+  const slice = new KeySlice()
+  const held = new ByteSlice()
   for (let i = 0; i < count; i++) {
     const key = byteSource(Buffer.from(`${prefix}:${i}`, "latin1"))
     const hash = c.keyspace.hash(key.view, 0, key.bytes.length)
-    if (c.keyspace.find(c.database, hash, key.view, 0, key.bytes.length) !== 0) continue
+    slice.pointKey(key.bytes, key.view, 0, key.bytes.length, hash)
+    if (c.keyspace.find(c.database, slice) !== 0) continue
     const text = Buffer.from(`value:${i}`, "latin1")
     if (size > 0) value.fill(0).set(text.subarray(0, value.length))
     const source = byteSource(size > 0 ? value : text)
-    setBytes(
-      c.keyspace,
-      c.database,
-      hash,
-      key.bytes,
-      key.view,
-      0,
-      key.bytes.length,
-      source.bytes,
-      source.view,
-      0,
-      source.bytes.length,
-      NO_DEADLINE,
-      0
-    )
+    held.point(source.bytes, source.view, 0, source.bytes.length)
+    setBytes(c.keyspace, c.database, slice, held, NO_DEADLINE, 0)
   }
   c.reply.ok()
 }

@@ -4,9 +4,9 @@
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt } from "../../engine/record.js"
+import { classOfUnits, unitsOfClass } from "../../store/classes.js"
 import type { Keyspace } from "../../store/database.js"
 import { ACCESS_MASK, ENCODING_BYTES, ENCODING_INT } from "../../store/record.js"
-import { classOfUnits, unitsOfClass } from "../../store/segments.js"
 import { integerOf, lengthOf } from "../../values/string.js"
 import { helpRecord } from "../help.js"
 

@@ -5,11 +5,12 @@ import * as Events from "../../changes/events.js"
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt, keysFrom } from "../../engine/record.js"
-import { ENCODING_INT, ENCODING_RAW, NO_DEADLINE, TYPE_STRING } from "../../store/record.js"
-import { UNIT_BITS } from "../../store/segments.js"
+import { ENCODING_INT, ENCODING_RAW, NO_DEADLINE, TYPE_STRING, typeAndEncoding } from "../../store/record.js"
 import { copyWords } from "../../values/bytes.js"
 import { bytesOf, lengthOf } from "../../values/string.js"
 import { isString } from "./string.js"
+
+const RAW_STRING = typeAndEncoding(TYPE_STRING, ENCODING_RAW)
 
 /** Whether a string may become this long; replies with an error where not. A loaded file was within its limits. */
 const fits = (c: Invocation, length: number): boolean => {
@@ -22,7 +23,7 @@ const fits = (c: Invocation, length: number): boolean => {
 const writeArgument = (c: Invocation, index: number, ref: number, offset: number): void => {
   const { records } = c.keyspace
   const to = records.valueStart(ref) + offset
-  copyWords(c.view, c.bytes, c.start(index), c.length(index), c.viewOf(ref), records.bytes(ref), to)
+  copyWords(c.view, c.bytes, c.start(index), c.length(index), c.viewOf(ref), records.valueBytes(ref), to)
 }
 
 /** Gives a string raw bytes of a length, the first of them what they were; the rest is whatever memory holds. */
@@ -31,7 +32,7 @@ const makeRaw = (c: Invocation, hash: number, ref: number, length: number): numb
   const digits = records.encoding(ref) === ENCODING_INT ? bytesOf(c.keyspace, ref) : undefined
   const resized = c.keyspace.resize(c.database, hash, ref, length)
   records.setEncoding(resized, ENCODING_RAW)
-  if (digits !== undefined) records.bytes(resized).set(digits, records.valueStart(resized))
+  if (digits !== undefined) records.valueBytes(resized).set(digits, records.valueStart(resized))
   return resized
 }
 
@@ -74,23 +75,12 @@ const setrange = (c: Invocation): void => {
   const length = Math.max(old, offset + written)
   const target =
     ref === 0
-      ? c.keyspace.prepare(
-          c.database,
-          hash,
-          c.bytes,
-          c.view,
-          c.start(1),
-          c.length(1),
-          TYPE_STRING,
-          ENCODING_RAW,
-          length,
-          NO_DEADLINE
-        )
+      ? c.keyspace.prepare(c.database, c.keyAt(1, hash), RAW_STRING, length, NO_DEADLINE)
       : makeRaw(c, hash, ref, length)
   if (offset > old) {
     const { records } = c.keyspace
     const start = records.valueStart(target)
-    records.bytes(target).fill(0, start + old, start + offset)
+    records.valueBytes(target).fill(0, start + old, start + offset)
   }
   writeArgument(c, 3, target, offset)
   c.changed(Events.SETRANGE, 1)
@@ -121,7 +111,7 @@ const getrange = (c: Invocation): void => {
   if (records.encoding(ref) === ENCODING_INT) c.reply.bulk(bytesOf(c.keyspace, ref), start, end - start + 1)
   else {
     const from = records.valueStart(ref) + start
-    c.reply.bulkWords(c.viewOf(ref), c.keyspace.segments.bytes[ref >> UNIT_BITS]!, from, end - start + 1)
+    c.reply.bulkWords(c.viewOf(ref), records.valueBytes(ref), from, end - start + 1)
   }
 }
 
