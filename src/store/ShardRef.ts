@@ -1,9 +1,11 @@
 /**
  * The Ref that holds a shard. Infrastructure tier.
  *
- * It is an Effect `Ref` in full (get, set, modify, update …): FLUSHDB, SWAPDB, loading and whoever embeds the store
- * replace what it holds atomically. Synchronous code on the path of a request reads `current` in place, which costs
- * nothing: there is one thread, so no command can see a shard half replaced.
+ * It is the real holder: FLUSHDB, FLUSHALL, SWAPDB and loading replace what it holds, atomically, by the keyspace's one
+ * way (`replace`), which sees to the account of where records lie, to the memory of what is dropped and to the log.
+ * From outside it is read as any Ref is; a shard put into it past all that would break them, so that `set`, `update` and
+ * the like die unless they leave the shard that is there. Synchronous code on the path of a request reads `current` in
+ * place, which costs nothing: there is one thread, so no command can see a shard half replaced.
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -33,11 +35,19 @@ export class ShardRef extends Effectable.Class<Shard> implements Ref.Ref<Shard>,
     return this.get
   }
 
+  /** For the keyspace alone. */
+  replace(shard: Shard): Shard {
+    const held = this.current
+    this.current = shard
+    return held
+  }
+
   modify<B>(f: (shard: Shard) => readonly [B, Shard]): Effect.Effect<B> {
-    return Effect.sync(() => {
+    return Effect.suspend(() => {
       const [result, shard] = f(this.current)
-      this.current = shard
-      return result
+      return shard === this.current
+        ? Effect.succeed(result)
+        : Effect.dieMessage("a shard is replaced by commands (FLUSHDB, SWAPDB), not by its Ref")
     })
   }
 }

@@ -1,12 +1,13 @@
 /**
  * The store: numbered databases of Ref-held shards. Infrastructure tier.
  *
- * `refs` are Effect Refs in full; `keyspace` is the synchronous view of the same shards that commands work on.
+ * `refs` hold the shards, and are read as Effect Refs; `keyspace` is the synchronous view of the same shards that
+ * commands work on, and the one way to replace them.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Ref from "effect/Ref"
+import type * as Readable from "effect/Readable"
 import { ServerConfig } from "../ServerConfig.js"
 import { Keyspace } from "./database.js"
 import { makeHashKey } from "./hash.js"
@@ -22,7 +23,7 @@ export class Store extends Context.Tag("effect-kv/Store")<
   {
     readonly keyspace: Keyspace
     /** By database, then by shard. */
-    readonly refs: ReadonlyArray<ReadonlyArray<Ref.Ref<Shard>>>
+    readonly refs: ReadonlyArray<ReadonlyArray<Readable.Readable<Shard>>>
     /** Unix ms, from the Clock that the store was made with. */
     readonly now: () => number
   }

@@ -42,9 +42,11 @@ const SHARD_MASK = SHARDS - 1
 /** How far from its home slot a prefetch looks for an entry. */
 const PREFETCH_SLOTS = 12
 
-/** What holds a shard; ShardRef.ts makes it an Effect Ref. */
+/** What holds a shard; ShardRef.ts makes it an Effect Ref. The keyspace alone replaces what it holds. */
 export interface ShardCell {
-  current: Shard
+  readonly current: Shard
+  /** Holds another shard from now on; gives the one that it held. */
+  readonly replace: (shard: Shard) => Shard
 }
 
 /** A deadline in Unix ms: a bigint beyond 2^53. NO_DEADLINE where a key has none. */
@@ -147,8 +149,14 @@ export class Keyspace {
   /** The shard of a key that is about to be inserted: one of its own in place of the shared empty one. */
   writable(database: Database, hash: number): Shard {
     const cell = database.cells[hash & SHARD_MASK]!
-    if (cell.current === this.empty) cell.current = new Shard(this.context)
+    if (cell.current === this.empty) this.replaceShard(cell, new Shard(this.context))
     return cell.current
+  }
+
+  /** The one way in which a cell comes to hold another shard; gives the one that it held. */
+  private replaceShard(cell: ShardCell, shard: Shard): Shard {
+    this.context.structure++
+    return cell.replace(shard)
   }
 
   /**
@@ -421,12 +429,10 @@ export class Keyspace {
   /** Empties a database by putting fresh shards into its Refs; the keys it had. */
   flush(database: Database): number {
     let removed = 0
-    this.context.structure++
     for (const cell of database.cells) {
-      const old = cell.current
+      if (cell.current === this.empty) continue
+      const old = this.replaceShard(cell, this.empty)
       removed += old.size
-      if (old === this.empty) continue
-      cell.current = this.empty
       old.drop()
     }
     return removed
@@ -434,11 +440,9 @@ export class Keyspace {
 
   /** Swaps what two databases hold. */
   swap(a: Database, b: Database): void {
-    this.context.structure++
     for (let i = 0; i < SHARDS; i++) {
-      const held = a.cells[i]!.current
-      a.cells[i]!.current = b.cells[i]!.current
-      b.cells[i]!.current = held
+      const held = this.replaceShard(a.cells[i]!, b.cells[i]!.current)
+      this.replaceShard(b.cells[i]!, held)
     }
   }
 

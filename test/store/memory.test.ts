@@ -2,6 +2,7 @@
  * Memory that runs out: whichever allocation fails, the command that needed it changes nothing, and everything that
  * was acknowledged is there. Every workload is tried with each of its allocations failing.
  */
+
 import { describe, expect, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { vi } from "vitest"
@@ -15,6 +16,7 @@ import { ByteSlice, KeySlice } from "../../src/store/key.js"
 import { type Memory, OutOfMemory, processMemory } from "../../src/store/memory.js"
 import { NO_DEADLINE } from "../../src/store/record.js"
 import { copyKey, moveKey } from "../../src/store/relink.js"
+import { ShardRef } from "../../src/store/ShardRef.js"
 import { bytesOf, setBytes } from "../../src/values/string.js"
 import { START_MS, seeded } from "../support/engine.js"
 
@@ -70,7 +72,7 @@ class Store {
     this.keyspace = new Keyspace({
       databases: 2,
       hashKey: HASH_KEY,
-      makeCell: (shard) => ({ current: shard }),
+      makeCell: (shard) => new ShardRef(shard),
       now: START_MS,
       random,
       memory,

@@ -27,6 +27,7 @@ import { byteSource, CommandBatch, encodeCommand } from "../../src/resp/batch.js
 import { RequestDecoder } from "../../src/resp/decoder.js"
 import { Keyspace } from "../../src/store/database.js"
 import { makeHashKey } from "../../src/store/hash.js"
+import { ShardRef } from "../../src/store/ShardRef.js"
 
 /** 32-bit integers from a seed (mulberry32). */
 export const seeded = (seed: number): (() => number) => {
@@ -54,7 +55,7 @@ export const makeKeyspace = (random: () => number): Keyspace =>
   new Keyspace({
     databases: 16,
     hashKey: makeHashKey(random(), random()),
-    makeCell: (shard) => ({ current: shard }),
+    makeCell: (shard) => new ShardRef(shard),
     now: START_MS,
     random
   })
