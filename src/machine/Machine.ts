@@ -11,6 +11,10 @@ import { type Disk, nodeDisk } from "./disk.js"
 import { nodeServerHost, type ServerHost } from "./host.js"
 import { nodeProcesses, type Processes } from "./processes.js"
 
+export type { Disk, Synced } from "./disk.js"
+export type { ServerHost } from "./host.js"
+export type { Processes } from "./processes.js"
+
 /**
  * @since 0.2.0
  * @category models
