@@ -61,6 +61,8 @@ export class Blocking implements ChangeObserver {
   private readonly all = new Set<Blocked>()
   /** Keys that may serve somebody now, by database. */
   private ready = new Map<number, Set<string>>()
+  /** Whether `serve` has anything to do: a field, for it is looked at after every command. */
+  hasReady = false
   private stopObserving: (() => void) | null = null
   private serving = false
   private readonly slice = new KeySlice()
@@ -93,11 +95,6 @@ export class Blocking implements ChangeObserver {
     let count = 0
     for (const keys of this.waiting.values()) count += keys.size
     return count
-  }
-
-  /** Whether `serve` has anything to do. */
-  get hasReady(): boolean {
-    return this.ready.size > 0
   }
 
   /** Has a session wait. `args` is the command as it came. */
@@ -147,6 +144,7 @@ export class Blocking implements ChangeObserver {
       this.stopObserving?.()
       this.stopObserving = null
       this.ready.clear()
+      this.hasReady = false
     }
   }
 
@@ -178,9 +176,10 @@ export class Blocking implements ChangeObserver {
     if (this.serving) return
     this.serving = true
     try {
-      while (this.ready.size > 0) {
+      while (this.hasReady) {
         const ready = this.ready
         this.ready = new Map()
+        this.hasReady = false
         for (const [database, keys] of ready) for (const key of keys) this.serveKey(database, key)
       }
     } finally {
@@ -245,6 +244,7 @@ export class Blocking implements ChangeObserver {
   }
 
   private noteReady(database: number, key: string): void {
+    this.hasReady = true
     const keys = this.ready.get(database)
     if (keys === undefined) this.ready.set(database, new Set([key]))
     else keys.add(key)

@@ -438,11 +438,10 @@ export class Engine implements CommandContext {
       const begin = outbox.endReply()
       if (session.replies !== "on") this.mute(session, reply, begin)
       if (blocking.hasReady) this.afterCommand()
-      this.wait = wait
-      if (wait !== undefined || session.closing || (reply.length - start > REPLY_BYTES_MAX && i + 1 < size)) {
-        done = i + 1
-        break
-      }
+      if (wait !== undefined) this.wait = wait
+      else if (!session.closing && (reply.length - start <= REPLY_BYTES_MAX || i + 1 === size)) continue
+      done = i + 1
+      break
     }
     if (startedAt !== 0) ahead.share((performance.now() - startedAt) * 1000 * (TIMED_MASK + 1), done)
     if (done < size) return done
