@@ -207,6 +207,8 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
     const publish = (base: BaseWriter, opened: AppendFile, manifest: Manifest.Manifest) =>
       Effect.gen(function* () {
         yield* syncBase(base)
+        // most of what came meanwhile, on a thread; the rest in place
+        opened.syncIfDue()
         yield* settled(opened)
         yield* Effect.try(() => {
           propagation.flush()
@@ -289,6 +291,7 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
       if (opened === null) return
       propagation.flush()
       opened.retry()
+      opened.syncIfDue()
       yield* settled(opened)
       const problem = yield* Effect.either(Effect.try(() => opened.syncNow()))
       if (problem._tag === "Left" || opened.failure !== null) {

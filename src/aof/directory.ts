@@ -36,14 +36,13 @@ export class AofDirectory {
   open(): void {
     const { disk } = this
     const file = path.join(this.directory, Manifest.manifestName(this.fileName))
-    if (disk.isFile(file)) {
-      this.manifest = Manifest.parse(disk.readText(file))
-      return
-    }
     const single = path.join(this.dataDirectory, this.fileName)
-    if (!disk.isFile(single)) return
-    this.write(Manifest.upgrade(this.fileName))
-    disk.rename(single, path.join(this.directory, this.fileName))
+    if (disk.isFile(file)) this.manifest = Manifest.parse(disk.readText(file))
+    else if (disk.isFile(single)) this.write(Manifest.upgrade(this.fileName))
+    // the manifest came first: a kill in between leaves the file outside
+    const moved = path.join(this.directory, this.fileName)
+    if (this.manifest.base?.name !== this.fileName || disk.isFile(moved) || !disk.isFile(single)) return
+    disk.rename(single, moved)
     disk.syncDirectory(this.directory)
   }
 
