@@ -3,9 +3,9 @@
  *
  * It is the real holder: FLUSHDB, FLUSHALL, SWAPDB and loading replace what it holds, atomically, by the keyspace's one
  * way (`replace`), which sees to the account of where records lie, to the memory of what is dropped and to the log.
- * From outside it is read as any Ref is; a shard put into it past all that would break them, so that `set`, `update` and
- * the like die unless they leave the shard that is there. Synchronous code on the path of a request reads `current` in
- * place, which costs nothing: there is one thread, so no command can see a shard half replaced.
+ * From outside it is read as any Ref is; a shard put into it past all that would break them, so that `set`, `update`
+ * and the like die unless they leave the shard that is there. Synchronous code on the path of a request reads `current`
+ * in place, which costs nothing: there is one thread, so no command can see a shard half replaced.
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
