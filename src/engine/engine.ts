@@ -73,6 +73,8 @@ export class Engine implements CommandContext {
   readonly changes: Changes
   readonly propagation: Propagation
   readonly hooks: EngineHooks
+  /** Called when a command that waited has been answered, replies have left or a client is gone: while it stops. */
+  readonly onReplies = new Set<() => void>()
   readonly stats = new EngineStats()
   readonly sessions = new Map<number, Session>()
   readonly outbox: Outbox
@@ -162,6 +164,11 @@ export class Engine implements CommandContext {
     if (session.blocked !== null) this.blocking.cancel(session.blocked)
     this.held.delete(session)
     this.sessions.delete(session.id)
+    this.tellReplies()
+  }
+
+  private tellReplies(): void {
+    if (this.onReplies.size > 0) for (const tell of [...this.onReplies]) tell()
   }
 
   /** A client sends nothing more; what it has sent is still answered, unless it waits for keys. */
@@ -255,6 +262,7 @@ export class Engine implements CommandContext {
     session.wroteAt = this.changes.log.position
     this.outbox.deliver(side, session, start, this.ground)
     this.resume(session)
+    this.tellReplies()
   }
 
   /** Executes one decoded command for an in-process caller, a script or the loader, who may know the command. */
@@ -297,6 +305,7 @@ export class Engine implements CommandContext {
     this.flushDue = false
     this.stats.netOutputBytes = this.outbox.sentBytes
     this.resumeHeld()
+    this.tellReplies()
   }
 
   /** Has `flush` called at the end of this turn. */

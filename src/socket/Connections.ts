@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Settings } from "../config/settings.js"
 import { Dispatch } from "../Dispatch.js"
+import type { Engine } from "../engine/engine.js"
 import { ServerConfig } from "../ServerConfig.js"
 import { admit, type Clients, refusal } from "./client.js"
 import type { Connection } from "./connection.js"
@@ -39,8 +40,6 @@ const SHUTDOWN = "shutdown"
 /** How long commands that wait may still take when the server stops, and then the sockets. */
 const ANSWER_GRACE_MS = 1200
 const CLOSE_GRACE_MS = 300
-/** Pauses between looks at commands that wait. */
-const POLL_MS = 5
 /** The least pause between looks for clients that have been idle for too long. */
 const IDLE_CHECK_MS = 100
 /** Refused clients that are given time to read why; they fit into the descriptors that are kept back. */
@@ -58,20 +57,23 @@ const refuse = (
   else connection.destroy()
 }
 
-const pause = (milliseconds: number): Effect.Effect<void> =>
+/** Waits until a condition holds that replies of the engine bring about, or time is up. */
+const waitFor = (engine: Engine, condition: () => boolean, milliseconds: number): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
-    const timer = setTimeout(() => resume(Effect.void), milliseconds)
-    return Effect.sync(() => clearTimeout(timer))
-  })
-
-/** Waits until a condition holds, or time is up. */
-const waitFor = (condition: () => boolean, milliseconds: number): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const until = performance.now() + milliseconds
-    return Effect.whileLoop({
-      while: () => !condition() && performance.now() < until,
-      body: () => pause(POLL_MS),
-      step: () => {}
+    const end = (): void => {
+      clearTimeout(timer)
+      engine.onReplies.delete(check)
+      resume(Effect.void)
+    }
+    const check = (): void => {
+      if (condition()) end()
+    }
+    const timer = setTimeout(end, milliseconds)
+    engine.onReplies.add(check)
+    check()
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      engine.onReplies.delete(check)
     })
   })
 
@@ -116,9 +118,9 @@ const drain = (keeper: Doorkeeper): Effect.Effect<void> =>
       return true
     }
     // a handful of milliseconds at most, unless a script runs or the disk is slow
-    yield* waitFor(answered, ANSWER_GRACE_MS)
+    yield* waitFor(engine, answered, ANSWER_GRACE_MS)
     engine.flush()
-    yield* waitFor(() => engine.outbox.idle, ANSWER_GRACE_MS)
+    yield* waitFor(engine, () => engine.outbox.idle, ANSWER_GRACE_MS)
     for (const { connection, ignored } of [...clients.open]) {
       // whose bytes were not all read would lose replies that are on their way, were it closed at once
       if (ignored || !connection.flushed) connection.end()
