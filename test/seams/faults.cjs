@@ -49,6 +49,16 @@ for (const [name, failure] of [
     return real[`${name}Sync`](fd, ...rest)
   }
   fs[name] = (fd, ...rest) => {
+    if (ours.has(fd) && failure === sync && exists("hold")) {
+      // an fsync that takes as long as the file "hold" is there
+      real.appendFileSync(join(dir, "hold.hit"), ".")
+      const poll = setInterval(() => {
+        if (exists("hold")) return
+        clearInterval(poll)
+        fs[name](fd, ...rest)
+      }, 5)
+      return
+    }
     const error = ours.has(fd) ? failure() : undefined
     if (error === undefined) return real[name](fd, ...rest)
     setImmediate(rest.at(-1), error)
