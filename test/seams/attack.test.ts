@@ -99,6 +99,81 @@ describe("the AOF switched while a script runs", () => {
   })
 })
 
+describe("DEBUG LOADAOF", () => {
+  it("while the AOF is switched off and on leaves files that hold everything", async () => {
+    const server = await start("--appendonly yes", "--appendfsync everysec")
+    const [off, on, reloader, setter] = await Promise.all([1, 2, 3, 4].map(() => clientOf(server)))
+    for (let i = 0; i < 10; i++) {
+      await setter!.pipeline(Array.from({ length: 10_000 }, (_, j) => ["SET", `k:${i}:${j}`, "v"]))
+    }
+    fault("hold", true)
+    await setter!.send("SET", "last", "1")
+    await until("an fsync is under way", () => hits("hold") > 0)
+    const replies = [off!.read(), on!.read(), reloader!.read()]
+    await inOneTurn(server, [
+      [off!, [["CONFIG", "SET", "appendonly", "no"]]],
+      [on!, [["CONFIG", "SET", "appendonly", "yes"]]],
+      [reloader!, [["DEBUG", "LOADAOF"]]]
+    ])
+    fault("hold", false)
+    const values = (await Promise.all(replies)).map(plain)
+    // whichever is refused: what memory holds, the files hold
+    const inMemory = plain(await setter!.send("DBSIZE"))
+    await server.stop("SIGKILL")
+    const again = await clientOf(await start("--appendonly yes"))
+    await until("it is loaded", async () => plain(await again.send("PING")) === "PONG")
+    expect([values, plain(await again.send("DBSIZE"))]).toEqual([values, inMemory])
+    expect(inMemory).toBe(100_001)
+  })
+
+  it("while a base is written leaves files that hold what memory holds", async () => {
+    const server = await start("--appendonly no")
+    const [on, reloader] = await Promise.all([1, 2].map(() => clientOf(server)))
+    await on!.send("DEBUG", "POPULATE", "100000")
+    const replies = [on!.read(), reloader!.read()]
+    await inOneTurn(server, [
+      [on!, [["CONFIG", "SET", "appendonly", "yes"]]],
+      [reloader!, [["DEBUG", "LOADAOF"]]]
+    ])
+    const values = (await Promise.all(replies)).map(plain)
+    const inMemory = plain(await on!.send("DBSIZE"))
+    await server.stop("SIGKILL")
+    const again = await clientOf(await start("--appendonly yes"))
+    await until("it is loaded", async () => plain(await again.send("PING")) === "PONG")
+    expect([values, plain(await again.send("DBSIZE"))]).toEqual([values, inMemory])
+  })
+
+  it("while a write waits that was cut short leaves a file that can be loaded", async () => {
+    const server = await start("--appendonly yes", "--appendfsync everysec")
+    const client = await clientOf(server)
+    await client.send("SET", "before", "1")
+    fault("short", true)
+    void client.send("SET", "torn", "x".repeat(100)).catch(() => {})
+    await until("the write fails", () => hits("short") > 1)
+    const other = await clientOf(server)
+    const reply = plain(await other.send("DEBUG", "LOADAOF"))
+    fault("short", false)
+    await until("writes are taken again", async () => plain(await other.send("SET", "after", "1")) === "OK")
+    const inMemory = plain(await other.send("MGET", "before", "torn", "after"))
+    await server.stop("SIGTERM")
+    const again = await clientOf(await start("--appendonly yes"))
+    expect([reply, plain(await again.send("MGET", "before", "torn", "after"))]).toEqual([reply, inMemory])
+  })
+
+  it("sent by two clients at once counts nothing twice", async () => {
+    const server = await start("--appendonly yes")
+    const [a, b] = await Promise.all([1, 2].map(() => clientOf(server)))
+    await a!.pipeline(Array.from({ length: 50_000 }, () => ["INCR", "n"]))
+    const replies = [a!.read(), b!.read()]
+    await inOneTurn(server, [
+      [a!, [["DEBUG", "LOADAOF"]]],
+      [b!, [["DEBUG", "LOADAOF"]]]
+    ])
+    await Promise.all(replies)
+    expect(plain(await a!.send("GET", "n"))).toBe("50000")
+  })
+})
+
 describe("a client whose replies pile up while an fsync is under way", () => {
   it("goes on when the fsync fails: reads do not wait for the file to be writable", async () => {
     const server = await start("--appendonly yes", "--appendfsync always")
