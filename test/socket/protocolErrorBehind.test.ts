@@ -1,8 +1,8 @@
 // A protocol error ends a connection behind everything that came before it, as in Redis.
 import { afterEach, expect, it } from "vitest"
+import { bytesOf, within } from "../seams/turn.js"
 import { connect, plain } from "../support/client.mjs"
 import { type Server, start } from "../support/server.mjs"
-import { bytesOf, within } from "../seams/turn.js"
 
 let server: Server
 afterEach(() => server.dispose())
