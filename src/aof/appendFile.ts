@@ -88,8 +88,11 @@ export class AppendFile implements LogSink {
   /** Forces what was written to disk, unless that is under way: it is counted then, and the next call does the rest. */
   syncIfDue(): void {
     if (this.failure !== null || this.synced === this.written) return
-    if (this.syncing) this.delayedSyncs++
-    else this.startSync()
+    if (this.syncing) {
+      this.delayedSyncs++
+      // under `always` there is no next call
+      this.syncAgain ||= this.hooks.isSyncedAlways()
+    } else this.startSync()
   }
 
   /** Calls `done` when no fsync is under way. */
@@ -142,7 +145,11 @@ export class AppendFile implements LogSink {
       this.estimate(startedAt)
       if (error === null) {
         this.synced = Math.max(this.synced, target)
-        if (this.failure !== null && this.backlog.length === 0) this.succeed()
+        if (this.failure !== null) {
+          if (this.backlog.length === 0) this.succeed()
+          // logged meanwhile: a key has expired
+          else this.retry()
+        }
       } else this.fail(error, true)
       if (this.syncAgain && this.failure === null) {
         this.syncAgain = false

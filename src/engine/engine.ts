@@ -131,8 +131,10 @@ export class Engine implements CommandContext {
   set writesRefused(error: Uint8Array | null) {
     this.refusal = error
     this.restrict()
-    // reads go on
-    if (error !== null) this.outbox.releaseReaders()
+    if (error === null) return
+    // reads go on, and so do sessions that were held because of them
+    this.outbox.releaseReaders()
+    this.requestFlush()
   }
 
   /** Set while files are loaded. */
@@ -337,7 +339,7 @@ export class Engine implements CommandContext {
         decoder.restart()
         if (wait !== undefined || session.closing || session.held) break
         // too much to send at once: go on when it is under way
-        session.wroteAt = log.position
+        if (log.enabled && log.position !== before) session.wroteAt = log.position
         this.deliver(session, start)
         start = reply.length
         if (outbox.isCongested(session)) {
@@ -348,6 +350,12 @@ export class Engine implements CommandContext {
       }
       at = next
       if (decoder.error !== null) {
+        if (size > 0 && (wait !== undefined || session.held)) {
+          // it is met again behind what waits
+          at = batch.end[size - 1]!
+          decoder.restart()
+          break
+        }
         reply.error(`ERR ${decoder.error}`)
         session.closing = true
         break
@@ -445,7 +453,8 @@ export class Engine implements CommandContext {
       invocation.point(batch, i, session)
       const wait = execute(this, invocation, commands[i])
       const begin = outbox.endReply()
-      if (session.replies !== "on") this.mute(session, reply, begin)
+      // one that waits has no reply yet: `complete` sees to it
+      if (session.replies !== "on" && wait === undefined) this.mute(session, reply, begin)
       if (blocking.hasReady) this.afterCommand()
       if (wait !== undefined) this.wait = wait
       else if (!session.closing && (reply.length - start <= REPLY_BYTES_MAX || i + 1 === size)) continue

@@ -74,6 +74,7 @@ lstring.luaS_bless = (L, bytes) => {
 lstring.luaS_new = function copy(L, bytes) {
   charge(STRING_BYTES)
   chargeString(bytes.length)
-  return new lstring.TString(L, bytes.slice())
+  // not `slice`: that of a Buffer is a view, and the buffer of replies is written over by the next command
+  return new lstring.TString(L, new Uint8Array(bytes))
 }
 lstring.luaS_newliteral = (L, literal) => lstring.luaS_bless(L, Buffer.from(literal, "latin1"))

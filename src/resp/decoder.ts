@@ -98,6 +98,8 @@ export class RequestDecoder {
     this.argc = 0
     this.seen = 0
     this.needBytes = 0
+    // one that lies behind them is met again
+    this.error = null
   }
 
   /**

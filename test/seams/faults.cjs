@@ -44,11 +44,29 @@ for (const [name, failure] of [
   ["writev", write]
 ]) {
   fs[`${name}Sync`] = (fd, ...rest) => {
+    if (name === "write" && ours.has(fd) && exists("short")) {
+      // the disk takes half of a write, and nothing more
+      const first = !exists("short.hit")
+      real.appendFileSync(join(dir, "short.hit"), ".")
+      if (!first) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" })
+      const [bytes, start, length] = rest
+      return real.writeSync(fd, bytes, start, length >> 1)
+    }
     const error = ours.has(fd) ? failure() : undefined
     if (error) throw error
     return real[`${name}Sync`](fd, ...rest)
   }
   fs[name] = (fd, ...rest) => {
+    if (ours.has(fd) && failure === sync && exists("hold")) {
+      // an fsync that takes as long as the file "hold" is there
+      real.appendFileSync(join(dir, "hold.hit"), ".")
+      const poll = setInterval(() => {
+        if (exists("hold")) return
+        clearInterval(poll)
+        fs[name](fd, ...rest)
+      }, 5)
+      return
+    }
     const error = ours.has(fd) ? failure() : undefined
     if (error === undefined) return real[name](fd, ...rest)
     setImmediate(rest.at(-1), error)
