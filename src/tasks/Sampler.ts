@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { usedBytes } from "../engine/memory.js"
 import { RequestEngine } from "../RequestEngine.js"
 
 const INTERVAL_MS = 100
@@ -37,8 +38,10 @@ export const layer: Layer.Layer<never, never, RequestEngine> = Layer.scopedDisca
       server.opsPerSecond = Math.round(commands.sample(stats.commands))
       server.inputBytesPerSecond = input.sample(stats.netInputBytes)
       server.outputBytesPerSecond = output.sample(stats.netOutputBytes)
-      server.notePeak(engine.keyspace.segments.usedBytes)
+      server.notePeak(usedBytes(engine))
     })
+    const { segments } = engine.keyspace
+    server.startupBytes = server.host.allocatedBytes() - segments.reservedBytes
     yield* sample
     yield* Effect.forever(Effect.delay(sample, INTERVAL_MS)).pipe(
       Effect.forkScoped,
