@@ -55,7 +55,7 @@ const server = ({
     ["gcc_version", "0.0.0"],
     ["node_version", host.nodeVersion],
     ["process_id", host.processId],
-    ["process_supervised", "no"],
+    ["process_supervised", settings.supervised === "auto" ? "unknown" : settings.supervised],
     ["run_id", runId],
     ["tcp_port", tcpPort],
     ["server_time_usec", host.unixMicroseconds()],

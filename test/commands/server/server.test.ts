@@ -13,13 +13,14 @@ const titles = (text: unknown): ReadonlyArray<string> =>
 
 describe("INFO", () => {
   it("says which Redis it is like, and what it is", () => {
-    const { call, engine } = makeServerEngine({ port: "7000" })
+    const { call, engine } = makeServerEngine({ port: "7000", supervised: "systemd" })
     const server = section(call("INFO", "server"))
     expect(server.get("redis_version")).toBe("7.2.4")
     expect(server.get("server_name")).toBe("effect-kv")
     expect(server.get("redis_mode")).toBe("standalone")
     expect(server.get("tcp_port")).toBe("7000")
     expect(server.get("process_id")).toBe("4242")
+    expect(server.get("process_supervised")).toBe("systemd")
     expect(server.get("run_id")).toBe(engine.server.runId)
     expect(engine.server.runId).toMatch(/^[0-9a-f]{40}$/)
   })
