@@ -40,10 +40,20 @@ export const layer: Layer.Layer<never, never, RequestEngine> = Layer.scopedDisca
       server.outputBytesPerSecond = output.sample(stats.netOutputBytes)
       server.notePeak(usedBytes(engine))
     })
-    const { segments } = engine.keyspace
-    server.startupBytes = server.host.allocatedBytes() - segments.reservedBytes
+    // the listeners stand, and the files are loaded, some time after this service: the start is over with the first
+    // regular sample that finds nothing loading
+    let starting = true
+    const noteStart = Effect.sync(() => {
+      if (!starting) return
+      const bytes = server.host.allocatedBytes() - engine.keyspace.segments.reservedBytes
+      server.startupBytes = Math.max(server.startupBytes, bytes)
+    })
+    const noteStarted = Effect.sync(() => {
+      starting &&= engine.loading
+    })
+    yield* noteStart
     yield* sample
-    yield* Effect.forever(Effect.delay(sample, INTERVAL_MS)).pipe(
+    yield* Effect.forever(Effect.delay(Effect.all([noteStart, noteStarted, sample]), INTERVAL_MS)).pipe(
       Effect.forkScoped,
       // rates are of real time, and a TestClock that moves an hour would run every sample of it
       Effect.withClock(Clock.make())

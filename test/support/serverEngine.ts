@@ -181,6 +181,7 @@ export const makeServerEngine = (
       }
     }
   })
+  engine.server.startupBytes = host.allocatedBytes()
   const connect = (address = "127.0.0.1:50000"): TestClient => {
     let sent: Array<Buffer> = []
     const session = new Session(

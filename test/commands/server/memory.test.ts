@@ -50,9 +50,27 @@ describe("INFO memory", () => {
     expect(of("used_memory")).toBe(usedBytes(server.engine))
   })
 
+  it("counts what V8 has come to hold since the start, but not its everyday garbage", () => {
+    const server = makeServerEngine()
+    const { host } = server.engine.server
+    const before = host.memory()
+    const grow = (bytes: number): void => {
+      Object.assign(host, {
+        memory: () => ({ ...before, heapUsedBytes: before.heapUsedBytes + bytes }),
+        allocatedBytes: () => PROCESS_BYTES + bytes
+      })
+    }
+    grow(MB)
+    expect(figures(server)("used_memory")).toBe(PROCESS_BYTES)
+    grow(40 * MB)
+    const of = figures(server)
+    expect(of("used_memory")).toBe(PROCESS_BYTES + 38 * MB)
+    expect(of("used_memory")).toBe(usedBytes(server.engine))
+    expect(of("used_memory_overhead")).toBe(of("used_memory"))
+  })
+
   it("splits what is used into data and overhead, which has the index in it", () => {
     const server = makeServerEngine()
-    server.engine.server.startupBytes = PROCESS_BYTES
     fill(server, 1000)
     server.call("SELECT", "5")
     fill(server, 500)
@@ -65,14 +83,19 @@ describe("INFO memory", () => {
     expect(of("used_memory_dataset_perc")).toBeCloseTo((of("used_memory_dataset") / stored) * 100, 1)
   })
 
-  it("has no data in an empty store, and never more than all of it where a collection came since the start", () => {
+  it("has no data in an empty store, and takes no collection since the start for data that went", () => {
     const server = makeServerEngine()
     const empty = figures(server)
     expect(empty("used_memory_dataset")).toBe(0)
     expect(empty("used_memory_dataset_perc")).toBe(0)
     server.engine.server.startupBytes = PROCESS_BYTES * 2
     fill(server, 100)
-    expect(figures(server)("used_memory_dataset_perc")).toBe(100)
+    const of = figures(server)
+    const stored = server.engine.keyspace.segments.usedBytes
+    expect(of("used_memory")).toBe(PROCESS_BYTES * 2 + stored)
+    expect(of("used_memory")).toBe(usedBytes(server.engine))
+    expect(of("used_memory_dataset_perc")).toBeCloseTo((of("used_memory_dataset") / stored) * 100, 1)
+    expect(of("allocator_active")).toBeGreaterThanOrEqual(of("used_memory"))
   })
 
   it("names what maxmemory does not count, and compares the rest", () => {
