@@ -129,7 +129,7 @@ const placesOf = (settings: Settings): ReadonlyArray<Place> => {
       optional: false,
       options: {
         path: settings.unixsocket,
-        permissions: Number.parseInt(settings.value("unixsocketperm"), 8),
+        permissions: settings.unixsocketMode,
         backlog
       }
     })
@@ -253,7 +253,7 @@ const announceReady = (addresses: ReadonlyArray<SocketServer.Address>): Effect.E
 /** Tells the supervisor that started the server that it is ready, and when it stops. */
 const supervision = (settings: Settings): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const supervisor = supervisorOf(settings.value("supervised"), process.env)
+    const supervisor = supervisorOf(settings.supervised, process.env)
     if (supervisor === null) return
     const tell = (state: SupervisedState) =>
       Effect.flatMap(

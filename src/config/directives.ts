@@ -42,7 +42,7 @@ const network: ReadonlyArray<Directive> = [
   special("bind", specials.readBind, "127.0.0.1 -::1", LIVE),
   int("port", 0n, 65535n, 6379n, LIVE),
   text("unixsocket", null, LIVE_FIXED),
-  number("octal", "unixsocketperm", [0n, 0o777n], 0n, FIXED, {
+  number("octal", "unixsocketperm", [0n, 0o777n], 0n, LIVE_FIXED, {
     unsigned: true
   }),
   int("tcp-backlog", 0n, INT_MAX, 511n, LIVE_FIXED),
@@ -98,7 +98,7 @@ const general: ReadonlyArray<Directive> = [
   }),
   bool("dynamic-hz", "yes"),
   bool("daemonize", "no", FIXED),
-  oneOf("supervised", "upstart systemd auto no", "no", FIXED),
+  oneOf("supervised", "upstart systemd auto no", "no", LIVE_FIXED),
   bool("syslog-enabled", "no", FIXED),
   text("syslog-ident", "redis", FIXED),
   oneOf("syslog-facility", "user local0 local1 local2 local3 local4 local5 local6 local7", "local0", FIXED),

@@ -51,6 +51,8 @@ export class Fields {
   readonly bind: ReadonlyArray<string> = ["127.0.0.1", "-::1"]
   /** `unixsocket`; "" is none. */
   readonly unixsocket: string = ""
+  /** `unixsocketperm`: the mode of that socket's file; 0 leaves what the umask gives. */
+  readonly unixsocketMode: number = 0
   readonly maxclients: number = 10000
   /** `timeout`: idle clients are closed after it; 0 is never. */
   readonly timeoutSeconds: number = 0
@@ -76,6 +78,7 @@ export class Fields {
   readonly logfile: string = ""
   /** `pidfile`; "" is none. */
   readonly pidfile: string = ""
+  readonly supervised: "upstart" | "systemd" | "auto" | "no" = "no"
   readonly hz: number = 10
   /** `shutdown-timeout` */
   readonly shutdownTimeoutSeconds: number = 10
@@ -127,6 +130,7 @@ const assigns: Readonly<Record<string, Assign>> = {
   port: field("port", Number),
   bind: field("bind", (value) => value.split(" ").filter((address) => address !== "")),
   unixsocket: field("unixsocket", decodeBytes),
+  unixsocketperm: field("unixsocketMode", (value) => Number.parseInt(value, 8)),
   maxclients: field("maxclients", Number),
   timeout: field("timeoutSeconds", Number),
   "tcp-keepalive": field("tcpKeepaliveSeconds", Number),
@@ -140,6 +144,7 @@ const assigns: Readonly<Record<string, Assign>> = {
   loglevel: field("loglevel", (value) => value as LogLevel),
   logfile: field("logfile", decodeBytes),
   pidfile: field("pidfile", decodeBytes),
+  supervised: field("supervised", (value) => value as Fields["supervised"]),
   hz: field("hz", Number),
   "shutdown-timeout": field("shutdownTimeoutSeconds", Number),
   "busy-reply-threshold": field("busyReplyThresholdMs", Number),

@@ -23,6 +23,10 @@ export class EngineStats {
 /** The cache of scripts, as commands use it. */
 export interface ScriptCache {
   readonly size: number
+  /** Bytes of the scripts and their names. */
+  readonly bytes: number
+  /** Bytes that the Lua VM took when it was made, as measured; 0 until there is one. */
+  readonly vmBytes: number
   /** Keeps a script of EVAL's, or marks its use. */
   readonly use: (source: Uint8Array) => Script
   /** The script of a SHA1, which counts as a use, or undefined. */

@@ -64,8 +64,10 @@ export class ServerState {
   opsPerSecond = 0
   inputBytesPerSecond = 0
   outputBytesPerSecond = 0
-  /** The most that `usedBytes` has been; written by the sampler, and by INFO. */
+  /** The most memory that was used; written by the sampler, and by INFO. */
   peakBytes = 0
+  /** What the process had taken besides the store when it was ready; written by the sampler as it starts. */
+  startupBytes = 0
   /** Keys go away by themselves when their time comes: read by the expiry task, set by DEBUG. */
   activeExpire = true
   /** Error replies by their first word, for INFO errorstats; the engine calls `noteError`. */

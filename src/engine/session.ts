@@ -21,6 +21,8 @@ export interface Transport {
   resume(): void
   /** Whether what was sent has piled up, so that nothing more should be executed for it. */
   readonly congested: boolean
+  /** Bytes that were sent and that the kernel has not taken yet. */
+  readonly unsentBytes: number
 }
 
 /** The transport of sessions that are not reached over a socket: their replies are read from the writer. */
@@ -32,7 +34,8 @@ export const NO_TRANSPORT: Transport = {
   uncork: () => {},
   pause: () => {},
   resume: () => {},
-  congested: false
+  congested: false,
+  unsentBytes: 0
 }
 
 export class Session {

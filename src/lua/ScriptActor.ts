@@ -57,6 +57,8 @@ const BATCH_MAX = 64
 const TASKS_MAX = 100_000
 /** Scripts run for so long before the event loop gets its turn. */
 const SLICE_MS = 5
+/** What a VM holds at least, its code apart (measured): a collection while it is made hides the rest. */
+const VM_BYTES_MIN = 128 * 1024
 /** How long queued scripts may still run when the actor stops. */
 const GRACE_MS = 1000
 /** What a script ends with that runs on when the server stops. */
@@ -92,20 +94,25 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
     let sliceEndsAt = 0
 
     // ---- the VM: loaded with the first script, for it takes longer to load than the server to start
-    const makeRunner = Effect.map(
-      Effect.tryPromise(() => import("./vm.js")),
-      ({ LuaVm }) => {
-        // scripts make garbage that dies young: V8's default, which the executable holds down until here
-        v8.setFlagsFromString("--semi-space-growth-factor=2")
-        const made = makeScriptRunner(engine, scripts, LuaVm, (level, message) => {
-          const log = level >= 3 ? Effect.logWarning : level === 2 ? Effect.logInfo : Effect.logDebug
-          Effect.runFork(Effect.provide(log(message), runtime))
-        })
-        runner = made
-        scripts.onForget = (sha) => made.forget(sha)
-        return made
-      }
-    )
+    const { host } = engine.server
+    let beforeVm = 0
+    const importVm = Effect.tryPromise(() => {
+      beforeVm = host.allocatedBytes()
+      return import("./vm.js")
+    })
+    const makeRunner = Effect.map(importVm, ({ LuaVm }) => {
+      // scripts make garbage that dies young: V8's default, which the executable holds down until here
+      v8.setFlagsFromString("--semi-space-growth-factor=2")
+      const made = makeScriptRunner(engine, scripts, LuaVm, (level, message) => {
+        const log = level >= 3 ? Effect.logWarning : level === 2 ? Effect.logInfo : Effect.logDebug
+        Effect.runFork(Effect.provide(log(message), runtime))
+      })
+      runner = made
+      // no part of V8's heap is the VM's own: what has come since it was asked for
+      scripts.vmBytes = Math.max(VM_BYTES_MIN, host.allocatedBytes() - beforeVm)
+      scripts.onForget = (sha) => made.forget(sha)
+      return made
+    })
 
     // ---- one script, in slices
     const begin = (): void => {

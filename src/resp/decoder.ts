@@ -59,6 +59,11 @@ export class RequestDecoder {
     return this.pendingBytes
   }
 
+  /** Bytes of the buffer that holds them. */
+  get roomBytes(): number {
+    return this.pending === null ? 0 : this.pending.bytes.length
+  }
+
   /**
    * Takes a chunk behind what is held back. Gives the source to decode now, or null where more is needed first;
    * `end` of it is `heldBytes`.

@@ -214,7 +214,11 @@ export class HandleConnection implements Connection {
   }
 
   get congested(): boolean {
-    return !this.closed && this.handle.writeQueueSize > CONGESTED_BYTES
+    return this.unsentBytes > CONGESTED_BYTES
+  }
+
+  get unsentBytes(): number {
+    return this.closed ? 0 : this.handle.writeQueueSize
   }
 
   start(receiver: Receiver): void {

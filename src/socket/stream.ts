@@ -45,7 +45,11 @@ export class StreamConnection implements Connection {
   }
 
   get congested(): boolean {
-    return this.socket.writableLength > CONGESTED_BYTES
+    return this.unsentBytes > CONGESTED_BYTES
+  }
+
+  get unsentBytes(): number {
+    return this.socket.writableLength
   }
 
   start(receiver: Receiver): void {

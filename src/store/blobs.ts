@@ -112,6 +112,13 @@ export class Blobs {
     private readonly slabBytes: number
   ) {}
 
+  /** Bytes of slabs that no blob takes at present. */
+  get idleBytes(): number {
+    let bytes = 0
+    for (const slab of this.slabs) bytes += this.slabBytes - (slab.used << PAGE_BITS)
+    return bytes
+  }
+
   /** Takes a blob of `blobBytes(length)` bytes; its number. Throws RangeError where memory has run out. */
   take(length: number): number {
     const bytes = blobBytes(length)

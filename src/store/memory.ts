@@ -25,6 +25,24 @@ export const SLAB_BYTES = 32 * 1024 * 1024
 /** A mapped block begins 16 bytes behind the start of a page: from here on a slab is aligned to pages. */
 export const SLAB_START = 4096 - 16
 
+/** Memory that counts what was taken of it and has not been given back. */
+export class CountedMemory implements Memory {
+  takenBytes = 0
+
+  constructor(private readonly memory: Memory) {}
+
+  allocate(bytes: number): ArrayBuffer {
+    const buffer = this.memory.allocate(bytes)
+    this.takenBytes += buffer.byteLength
+    return buffer
+  }
+
+  discard(buffer: ArrayBuffer): void {
+    this.takenBytes -= buffer.byteLength
+    this.memory.discard(buffer)
+  }
+}
+
 interface Transferable {
   readonly transfer?: (bytes: number) => ArrayBuffer
 }

@@ -8,7 +8,7 @@
  */
 import { Blobs } from "./blobs.js"
 import { CLASSES } from "./classes.js"
-import { type Memory, OutOfMemory, processMemory, SLAB_BYTES, SLAB_START } from "./memory.js"
+import { CountedMemory, type Memory, OutOfMemory, processMemory, SLAB_BYTES, SLAB_START } from "./memory.js"
 
 /** Bits of a ref that are the unit within its segment. */
 export const UNIT_BITS = 15
@@ -55,11 +55,13 @@ export class Segments {
   readonly tables: Array<Uint16Array> = []
   /** Values that are too large for a segment. */
   readonly blobs: Blobs
-  /** Bytes allocated by all heaps (what INFO calls used_memory, less the process's own). */
+  /** Bytes allocated by all heaps: what maxmemory limits. */
   usedBytes = 0
   /** Called when there is memory that `trim` would give back. */
   onIdle: () => void = () => {}
   private readonly slabs: Array<Slab | null> = []
+  /** What slabs and single segments are taken from; what shards keep beside them is the collector's to free. */
+  private readonly counted: CountedMemory
   /** No slab before this one has a free segment. */
   private firstFree = 0
 
@@ -68,7 +70,8 @@ export class Segments {
     readonly memory: Memory = processMemory,
     private readonly slabSegments = SLAB_SEGMENTS
   ) {
-    this.blobs = new Blobs(memory, () => this.onIdle(), slabSegments * SEGMENT_BYTES)
+    this.counted = new CountedMemory(memory)
+    this.blobs = new Blobs(this.counted, () => this.onIdle(), slabSegments * SEGMENT_BYTES)
     // segment 0 holds nothing: ref 0 means "none"
     this.words.push(new Int32Array(2))
     this.bytes.push(Buffer.alloc(8))
@@ -79,6 +82,18 @@ export class Segments {
   /** Segments whose memory is there, in use or not. */
   get count(): number {
     return this.slabs.reduce((sum, slab) => sum + (slab?.buffer ? this.slabSegments : 0), 0)
+  }
+
+  /** Bytes of all slabs, in use or not. What was never touched of them takes no memory. */
+  get reservedBytes(): number {
+    return this.counted.takenBytes
+  }
+
+  /** Bytes of slabs that no segment or blob takes at present. */
+  get idleBytes(): number {
+    let segments = 0
+    for (const slab of this.slabs) if (slab?.buffer) segments += slab.free.length
+    return segments * SEGMENT_BYTES + this.blobs.idleBytes
   }
 
   /** Takes a segment; the number of it. Throws OutOfMemory. */
@@ -114,7 +129,7 @@ export class Segments {
     if (slab.buffer === null) {
       const { buffer } = this.words[number]!
       this.close(number)
-      this.memory.discard(buffer as ArrayBuffer)
+      this.counted.discard(buffer as ArrayBuffer)
       if (slab.free.length === this.slabSegments) this.slabs[index] = null
       return
     }
@@ -129,7 +144,7 @@ export class Segments {
       if (!slab || slab.buffer === null || slab.free.length < this.slabSegments) continue
       for (const number of slab.free) this.close(number)
       this.slabs[i] = null
-      this.memory.discard(slab.buffer)
+      this.counted.discard(slab.buffer)
       return true
     }
     return this.blobs.trim()
@@ -148,7 +163,7 @@ export class Segments {
     if (this.slabs.length * this.slabSegments + 1 >= SEGMENTS_MAX && !this.slabs.includes(null)) {
       throw new OutOfMemory("the store is full: 16 GiB of keys and small values is all that it can refer to")
     }
-    return this.memory.allocate(bytes)
+    return this.counted.allocate(bytes)
   }
 
   private addSlab(buffer: ArrayBuffer | null): Slab {

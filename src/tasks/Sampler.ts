@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { usedBytes } from "../engine/memory.js"
 import { RequestEngine } from "../RequestEngine.js"
 
 const INTERVAL_MS = 100
@@ -37,10 +38,22 @@ export const layer: Layer.Layer<never, never, RequestEngine> = Layer.scopedDisca
       server.opsPerSecond = Math.round(commands.sample(stats.commands))
       server.inputBytesPerSecond = input.sample(stats.netInputBytes)
       server.outputBytesPerSecond = output.sample(stats.netOutputBytes)
-      server.notePeak(engine.keyspace.segments.usedBytes)
+      server.notePeak(usedBytes(engine))
     })
+    // the listeners stand, and the files are loaded, some time after this service: the start is over with the first
+    // regular sample that finds nothing loading
+    let starting = true
+    const noteStart = Effect.sync(() => {
+      if (!starting) return
+      const bytes = server.host.allocatedBytes() - engine.keyspace.segments.reservedBytes
+      server.startupBytes = Math.max(server.startupBytes, bytes)
+    })
+    const noteStarted = Effect.sync(() => {
+      starting &&= engine.loading
+    })
+    yield* noteStart
     yield* sample
-    yield* Effect.forever(Effect.delay(sample, INTERVAL_MS)).pipe(
+    yield* Effect.forever(Effect.delay(Effect.all([noteStart, noteStarted, sample]), INTERVAL_MS)).pipe(
       Effect.forkScoped,
       // rates are of real time, and a TestClock that moves an hour would run every sample of it
       Effect.withClock(Clock.make())

@@ -24,7 +24,9 @@ const standing = [
   "unit/expire",
   "unit/protocol",
   "unit/quit",
-  "unit/printver"
+  "unit/printver",
+  "unit/limits",
+  "unit/querybuf"
 ]
 
 const given = options(

@@ -14,6 +14,7 @@ const NO_DATABASE: Database = { index: 0, cells: [] }
 /** A socket that keeps views of what it was sent, as a stream does, and reads them only when it drains. */
 class SlowTransport implements Transport {
   congested = false
+  unsentBytes = 0
   keeps = false
   ended = false
   destroyed = false

@@ -318,6 +318,26 @@ describe("eval", () => {
     )
   )
 
+  it.effect("load their VM with the first of them, and INFO says what it takes from then on", () =>
+    withStore((kv) =>
+      Effect.gen(function* () {
+        const figures = Effect.map(kv.send("INFO", "memory"), (text) =>
+          ["used_memory_startup", "used_memory_vm_eval", "used_memory_scripts"].map((name) =>
+            Number(new RegExp(`^${name}:(\\d+)\\r$`, "m").exec(String(text))![1])
+          )
+        )
+        const [startup, ...none] = yield* figures
+        expect(startup).toBeGreaterThan(1024 * 1024)
+        expect(none).toEqual([0, 0])
+        yield* kv.eval("return 1")
+        const [later, vm, scripts] = yield* figures
+        expect(later).toBeGreaterThanOrEqual(startup!)
+        expect(vm).toBeGreaterThan(100_000)
+        expect(scripts).toBeGreaterThan("return 1".length)
+      })
+    )
+  )
+
   it.effect("can be interrupted by its caller; the script goes on, and the store lives", () =>
     withStore((kv) =>
       Effect.gen(function* () {

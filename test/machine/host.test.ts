@@ -37,6 +37,19 @@ describe("the host", () => {
       expect(host.replaceFile(file, () => "")).toBe("No such file or directory")
     }))
 
+  it("tells the memory that V8 holds in its heap and outside of it, cheaply and in full", () => {
+    const figures = host.memory()
+    expect(figures.rssBytes).toBeGreaterThan(figures.heapUsedBytes)
+    expect(figures.heapTotalBytes).toBeGreaterThan(figures.heapUsedBytes)
+    const before = host.allocatedBytes()
+    const full = figures.heapUsedBytes + figures.externalBytes
+    expect(Math.abs(before - full)).toBeLessThan(full / 4)
+    // nothing this test allocates otherwise comes near
+    const buffer = Buffer.allocUnsafeSlow(256 * 1024 * 1024)
+    expect(host.allocatedBytes() - before).toBeGreaterThan(buffer.length / 2)
+    expect(host.memory().externalBytes - figures.externalBytes).toBeGreaterThan(buffer.length / 2)
+  })
+
   it("has a clock of microseconds that keeps to the wall clock", () => {
     const before = Date.now() * 1000
     const now = host.unixMicroseconds()

@@ -158,6 +158,27 @@ describe.each(drives)("connections driven by %s", (drive) => {
     await gone(server)
   })
 
+  it("show in CLIENT LIST and INFO what a client does not read", async () => {
+    const server = await begin()
+    const [full, asks] = await Promise.all([server.connect(), server.connect()])
+    await asks.send("SET", "big", Buffer.alloc(32 * megabyte, "x"))
+    full.socket.pause()
+    await full.write(encode(["CLIENT", "SETNAME", "full"]))
+    await full.write(encode(["GET", "big"]))
+    const sessions = [...server.engine.sessions.values()]
+    await until("one is full", () => sessions.some(({ transport }) => transport.congested))
+    const line = /^.* name=full .*$/m.exec(String(plain(await asks.send("CLIENT", "LIST"))))![0]
+    expect(line).toMatch(/ obl=0 oll=1 omem=\d+ tot-mem=\d+ events=rw /)
+    expect(Number(/ omem=(\d+)/.exec(line)![1])).toBeGreaterThan(megabyte)
+    const info = String(plain(await asks.send("INFO", "memory")))
+    expect(Number(/mem_clients_normal:(\d+)/.exec(info)![1])).toBeGreaterThan(megabyte)
+    full.socket.destroy()
+    await until("it is gone", () => server.engine.sessions.size === 1)
+    const after = String(plain(await asks.send("INFO", "memory")))
+    expect(Number(/mem_clients_normal:(\d+)/.exec(after)![1])).toBeLessThan(megabyte)
+    await asks.destroy()
+  })
+
   it("end in bounded time, with clients that never read, wait, are idle or come late; none is left", async () => {
     const server = await begin()
     const [full, waits, idle] = await Promise.all([server.connect(), server.connect(), server.connect()])

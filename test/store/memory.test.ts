@@ -285,3 +285,58 @@ describe("an allocation that fails", () => {
     expect(store.problems()).toEqual([])
   }, 60_000)
 })
+
+describe("a store's account", () => {
+  const keyspaceOf = (memory: Memory): Keyspace =>
+    new Keyspace({
+      databases: 1,
+      hashKey: HASH_KEY,
+      makeCell: (shard) => ({ current: shard }),
+      now: START_MS,
+      random: seeded(1),
+      memory,
+      slabSegments: 4
+    })
+
+  it("knows what it has reserved, to the byte, and what is idle of it", () => {
+    let taken = 0
+    const memory: Memory = {
+      allocate: (bytes) => {
+        const buffer = processMemory.allocate(bytes)
+        taken += buffer.byteLength
+        return buffer
+      },
+      discard: (buffer) => {
+        taken -= buffer.byteLength
+        processMemory.discard(buffer)
+      }
+    }
+    const keyspace = keyspaceOf(memory)
+    const { segments } = keyspace
+    const database = keyspace.databases[0]!
+    expect([segments.reservedBytes, segments.idleBytes]).toEqual([0, 0])
+    const slice = (number: number): KeySlice => {
+      const { bytes, view } = byteSource(Buffer.from(`key ${number}`, "latin1"))
+      return new KeySlice().pointKey(bytes, view, 0, bytes.length, keyspace.hash(view, 0, bytes.length))
+    }
+    // small values, values in pages of a slab, and one that has memory of its own
+    const lengths = [...Array<number>(400).fill(3000), 100_000, 100_000, 2_000_000]
+    const { bytes, view } = byteSource(Buffer.alloc(2_000_000, "x"))
+    lengths.forEach((length, number) => {
+      const value = new ByteSlice().point(bytes, view, 0, length)
+      setBytes(keyspace, database, slice(number), value, NO_DEADLINE, 0)
+    })
+    // what shards keep beside their segments is the collector's
+    expect(segments.reservedBytes).toBeGreaterThan(segments.usedBytes)
+    expect(segments.reservedBytes).toBeLessThanOrEqual(taken)
+    expect(taken - segments.reservedBytes).toBeLessThan(200_000)
+    expect(segments.reservedBytes - segments.idleBytes).toBeGreaterThanOrEqual(segments.usedBytes)
+    const idle = segments.idleBytes
+    for (let number = 0; number < lengths.length; number++) keyspace.remove(database, slice(number))
+    expect(segments.idleBytes).toBeGreaterThan(idle)
+    while (segments.trim());
+    keyspace.flush(database)
+    while (segments.trim());
+    expect([segments.usedBytes, segments.idleBytes, segments.reservedBytes]).toEqual([0, 0, 0])
+  })
+})

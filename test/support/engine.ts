@@ -65,7 +65,8 @@ const host = (random: () => number): ServerHost => ({
   executable: "effect-kv",
   operatingSystem: "Linux",
   nodeVersion: "20.0.0",
-  memory: () => ({ rssBytes: 0, heapUsedBytes: 0, systemBytes: 0 }),
+  memory: () => ({ rssBytes: 0, heapUsedBytes: 0, heapTotalBytes: 0, externalBytes: 0, systemBytes: 0 }),
+  allocatedBytes: () => 0,
   cpu: () => ({ userMicroseconds: 0, systemMicroseconds: 0 }),
   unixMicroseconds: () => START_MS * 1000,
   randomHex: (digits) => Array.from({ length: digits }, () => (random() & 15).toString(16)).join(""),
@@ -154,7 +155,8 @@ export const makeEngine = (
     uncork: () => {},
     pause: () => {},
     resume: () => {},
-    congested: false
+    congested: false,
+    unsentBytes: 0
   }
   const log = new CommandLog()
   log.enabled = true

@@ -91,6 +91,8 @@ export const readReplies = (text: string): ReadonlyArray<Reply> => {
 
 export interface TestClient {
   readonly session: Session
+  /** Sends bytes as they are (latin1); what is replied to them. */
+  readonly feed: (bytes: string) => string
   /** Executes one command; its raw reply, a byte a character ("" where there is none). */
   readonly raw: (...args: ReadonlyArray<string>) => string
   /** Executes one command; its reply (undefined where there is none). */
@@ -144,9 +146,12 @@ export const makeServerEngine = (
     nodeVersion: "20.0.0",
     memory: () => ({
       rssBytes: 64 * 1024 * 1024,
-      heapUsedBytes: 1024,
+      heapUsedBytes: 9 * 1024 * 1024,
+      heapTotalBytes: 12 * 1024 * 1024,
+      externalBytes: 1024 * 1024 + keyspace.segments.reservedBytes,
       systemBytes: 8 * 1024 ** 3
     }),
+    allocatedBytes: () => 10 * 1024 * 1024 + keyspace.segments.reservedBytes,
     cpu: () => ({ userMicroseconds: 1_500_000, systemMicroseconds: 250_000 }),
     unixMicroseconds: () => clock.now * 1000 + 7,
     randomHex: (digits) => Array.from({ length: digits }, () => (random() & 15).toString(16)).join(""),
@@ -176,6 +181,7 @@ export const makeServerEngine = (
       }
     }
   })
+  engine.server.startupBytes = host.allocatedBytes()
   const connect = (address = "127.0.0.1:50000"): TestClient => {
     let sent: Array<Buffer> = []
     const session = new Session(
@@ -200,7 +206,8 @@ export const makeServerEngine = (
         uncork: () => {},
         pause: () => {},
         resume: () => {},
-        congested: false
+        congested: false,
+        unsentBytes: 0
       }
     )
     engine.sessions.set(session.id, session)
@@ -220,6 +227,7 @@ export const makeServerEngine = (
         return readReplies(text)
       },
       session,
+      feed: (bytes) => feed(Buffer.from(bytes, "latin1")),
       raw,
       call: (...args) => readReplies(raw(...args))[0],
       pipeline: (...commands) =>

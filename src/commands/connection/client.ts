@@ -3,6 +3,7 @@
  */
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
+import { clientBytes } from "../../engine/memory.js"
 import type { CommandFlag, CommandRecord } from "../../engine/record.js"
 import type { Session } from "../../engine/session.js"
 import { decimalLength } from "../../values/integer.js"
@@ -37,9 +38,6 @@ const flagsOf = (session: Session): string => {
   return flags === "" ? "N" : flags
 }
 
-/** Bytes that a session takes besides what its buffers hold: an estimate. */
-const SESSION_BYTES = 1024
-
 /** Bytes of a command's arguments, and of the command as a client sends it. */
 const commandBytes = (c: Invocation): { readonly argumentBytes: number; readonly queryBytes: number } => {
   let argumentBytes = 0
@@ -55,13 +53,21 @@ const commandBytes = (c: Invocation): { readonly argumentBytes: number; readonly
 const describe = (session: Session, c: Invocation): string => {
   const { now } = c
   const running = session === c.session ? commandBytes(c) : { argumentBytes: 0, queryBytes: 0 }
-  const queryBytes = session.decoder.heldBytes + running.queryBytes
+  const { heldBytes, roomBytes } = session.decoder
+  // what came in one piece lies in the buffer that all clients are read into, and is its client's while that runs;
+  // a command that came in pieces lies in the client's own
+  const own = session === c.session && heldBytes > 0 ? 0 : running.queryBytes
+  const queryBytes = heldBytes + own
+  const unsent = session.transport.unsentBytes
+  const waiting = session.queued + (unsent > 0 ? 1 : 0)
+  const total = clientBytes(session) + own + running.argumentBytes
   return (
     `id=${session.id} addr=${session.address} laddr=${session.localAddress} fd=${session.descriptor}` +
     ` name=${session.name} age=${seconds(now - session.createdAt)} idle=${seconds(now - session.lastActiveAt)}` +
     ` flags=${flagsOf(session)} db=${session.database.index} sub=0 psub=0 ssub=0 multi=-1` +
-    ` qbuf=${queryBytes} qbuf-free=0 argv-mem=${running.argumentBytes} multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0` +
-    ` tot-mem=${SESSION_BYTES + queryBytes} events=r cmd=${session.lastCommand === "" ? "NULL" : session.lastCommand}` +
+    ` qbuf=${queryBytes} qbuf-free=${roomBytes - heldBytes} argv-mem=${running.argumentBytes} multi-mem=0` +
+    ` rbs=0 rbp=0 obl=0 oll=${waiting} omem=${session.queuedBytes + unsent} tot-mem=${total}` +
+    ` events=${unsent > 0 ? "rw" : "r"} cmd=${session.lastCommand === "" ? "NULL" : session.lastCommand}` +
     ` user=default redir=-1 resp=${session.protocol} lib-name=${session.libraryName} lib-ver=${session.libraryVersion}\n`
   )
 }

@@ -7,6 +7,7 @@
 import { redisVersion, version } from "../../config/version.js"
 import type { CommandContext } from "../../engine/context.js"
 import type { Invocation } from "../../engine/invocation.js"
+import { memoryAccount } from "../../engine/memory.js"
 import type { CommandRecord } from "../../engine/record.js"
 import type { Command } from "../../engine/table.js"
 
@@ -54,7 +55,7 @@ const server = ({
     ["gcc_version", "0.0.0"],
     ["node_version", host.nodeVersion],
     ["process_id", host.processId],
-    ["process_supervised", "no"],
+    ["process_supervised", settings.supervised === "auto" ? "unknown" : settings.supervised],
     ["run_id", runId],
     ["tcp_port", tcpPort],
     ["server_time_usec", host.unixMicroseconds()],
@@ -98,62 +99,59 @@ const clients = ({ blocking, server: { settings }, sessions }: CommandContext): 
   ]
 }
 
-const memory = ({ keyspace, changes, scripts, server: state }: CommandContext): Fields => {
+/** A figure in bytes, and the same for people. */
+const sized = (name: string, bytes: number): Fields => [
+  [name, bytes],
+  [`${name}_human`, humanBytes(bytes)]
+]
+
+const memory = (context: CommandContext): Fields => {
+  const { scripts, server: state } = context
   const { settings } = state
-  const { heapUsedBytes, rssBytes, systemBytes } = state.host.memory()
-  const used = keyspace.segments.usedBytes
-  const peak = state.notePeak(used)
-  const excess = Math.max(0, rssBytes - used)
+  const account = memoryAccount(context)
+  const { active, peak, resident, rss, used } = account
   return [
-    ["used_memory", used],
-    ["used_memory_human", humanBytes(used)],
-    ["used_memory_rss", rssBytes],
-    ["used_memory_rss_human", humanBytes(rssBytes)],
-    ["used_memory_peak", peak],
-    ["used_memory_peak_human", humanBytes(peak)],
+    ...sized("used_memory", used),
+    ...sized("used_memory_rss", rss),
+    ...sized("used_memory_peak", peak),
     ["used_memory_peak_perc", percent(used, peak)],
-    ["used_memory_overhead", 0],
-    ["used_memory_startup", 0],
-    ["used_memory_dataset", used],
-    ["used_memory_dataset_perc", percent(used, used)],
-    ["used_memory_heap", heapUsedBytes],
-    ["used_memory_heap_human", humanBytes(heapUsedBytes)],
+    ["used_memory_overhead", account.overhead],
+    ["used_memory_startup", account.startup],
+    ["used_memory_dataset", account.dataset],
+    ["used_memory_dataset_perc", percent(account.datasetPercent, 100)],
+    ...sized("used_memory_heap", account.heapUsed),
     ["allocator_allocated", used],
-    ["allocator_active", used],
-    ["allocator_resident", used],
-    ["total_system_memory", systemBytes],
-    ["total_system_memory_human", humanBytes(systemBytes)],
-    ["used_memory_lua", 0],
-    ["used_memory_vm_eval", 0],
-    ["used_memory_lua_human", humanBytes(0)],
-    ["used_memory_scripts_eval", 0],
+    ["allocator_active", active],
+    ["allocator_resident", resident],
+    ...sized("total_system_memory", account.system),
+    ["used_memory_lua", account.vm],
+    ["used_memory_vm_eval", account.vm],
+    ["used_memory_lua_human", humanBytes(account.vm)],
+    ["used_memory_scripts_eval", account.scripts],
     ["number_of_cached_scripts", scripts.size],
     ["number_of_functions", 0],
     ["number_of_libraries", 0],
     ["used_memory_vm_functions", 0],
-    ["used_memory_vm_total", 0],
-    ["used_memory_vm_total_human", humanBytes(0)],
+    ...sized("used_memory_vm_total", account.vm),
     ["used_memory_functions", 0],
-    ["used_memory_scripts", 0],
-    ["used_memory_scripts_human", humanBytes(0)],
-    ["maxmemory", settings.maxmemoryBytes],
-    ["maxmemory_human", humanBytes(settings.maxmemoryBytes)],
+    ...sized("used_memory_scripts", account.scripts),
+    ...sized("maxmemory", settings.maxmemoryBytes),
     ["maxmemory_policy", settings.value("maxmemory-policy")],
-    ["allocator_frag_ratio", "1.00"],
-    ["allocator_frag_bytes", 0],
-    ["allocator_rss_ratio", "1.00"],
-    ["allocator_rss_bytes", 0],
-    ["rss_overhead_ratio", ratio(rssBytes, used)],
-    ["rss_overhead_bytes", excess],
-    ["mem_fragmentation_ratio", ratio(rssBytes, used)],
-    ["mem_fragmentation_bytes", excess],
-    ["mem_not_counted_for_evict", 0],
+    ["allocator_frag_ratio", ratio(active, used)],
+    ["allocator_frag_bytes", active - used],
+    ["allocator_rss_ratio", ratio(resident, active)],
+    ["allocator_rss_bytes", resident - active],
+    ["rss_overhead_ratio", ratio(rss, resident)],
+    ["rss_overhead_bytes", rss - resident],
+    ["mem_fragmentation_ratio", ratio(rss, used)],
+    ["mem_fragmentation_bytes", rss - used],
+    ["mem_not_counted_for_evict", used - account.limited],
     ["mem_replication_backlog", 0],
     ["mem_total_replication_buffers", 0],
     ["mem_clients_slaves", 0],
-    ["mem_clients_normal", 0],
+    ["mem_clients_normal", account.clients],
     ["mem_cluster_links", 0],
-    ["mem_aof_buffer", changes.log.length + state.aof.bufferBytes],
+    ["mem_aof_buffer", account.aofBuffer],
     ["mem_allocator", "v8-segments"],
     ["active_defrag_running", 0],
     ["lazyfree_pending_objects", 0],

@@ -3,6 +3,7 @@
  */
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
+import { indexBytes, memoryAccount } from "../../engine/memory.js"
 import { type CommandRecord, keyAt } from "../../engine/record.js"
 import { classOfUnits, unitsOfClass } from "../../store/classes.js"
 import type { Keyspace } from "../../store/database.js"
@@ -77,42 +78,40 @@ type Figure = readonly [name: string, value: number, isRatio?: true]
 
 const stats = (c: Invocation): void => {
   const { context, keyspace, reply } = c
-  const used = keyspace.segments.usedBytes
-  const { rssBytes } = context.server.host.memory()
-  const peak = context.server.notePeak(used)
+  const account = memoryAccount(context)
+  const { active, dataset, peak, resident, rss, used } = account
   const databases = keyspace.databases.filter((database) => keyspace.size(database) > 0)
   const keys = databases.reduce((sum, database) => sum + keyspace.size(database), 0)
-  const rss = used === 0 ? 0 : rssBytes / used
   const first: ReadonlyArray<Figure> = [
     ["peak.allocated", peak],
     ["total.allocated", used],
-    ["startup.allocated", 0],
+    ["startup.allocated", account.startup],
     ["replication.backlog", 0],
     ["clients.slaves", 0],
-    ["clients.normal", 0],
+    ["clients.normal", account.clients],
     ["cluster.links", 0],
-    ["aof.buffer", context.changes.log.length],
-    ["lua.caches", 0],
+    ["aof.buffer", account.aofBuffer],
+    ["lua.caches", account.scripts],
     ["functions.caches", 0]
   ]
   const last: ReadonlyArray<Figure> = [
-    ["overhead.total", 0],
+    ["overhead.total", account.overhead],
     ["keys.count", keys],
-    ["keys.bytes-per-key", keys === 0 ? 0 : Math.floor(used / keys)],
-    ["dataset.bytes", used],
-    ["dataset.percentage", 100, true],
-    ["peak.percentage", peak === 0 ? 0 : (used / peak) * 100, true],
+    ["keys.bytes-per-key", keys === 0 ? 0 : Math.floor(account.limited / keys)],
+    ["dataset.bytes", dataset],
+    ["dataset.percentage", account.datasetPercent, true],
+    ["peak.percentage", (used / Math.max(peak, 1)) * 100, true],
     ["allocator.allocated", used],
-    ["allocator.active", used],
-    ["allocator.resident", used],
-    ["allocator-fragmentation.ratio", 1, true],
-    ["allocator-fragmentation.bytes", 0],
-    ["allocator-rss.ratio", 1, true],
-    ["allocator-rss.bytes", 0],
-    ["rss-overhead.ratio", rss, true],
-    ["rss-overhead.bytes", rssBytes - used],
-    ["fragmentation", rss, true],
-    ["fragmentation.bytes", rssBytes - used]
+    ["allocator.active", active],
+    ["allocator.resident", resident],
+    ["allocator-fragmentation.ratio", active / Math.max(used, 1), true],
+    ["allocator-fragmentation.bytes", active - used],
+    ["allocator-rss.ratio", resident / Math.max(active, 1), true],
+    ["allocator-rss.bytes", resident - active],
+    ["rss-overhead.ratio", rss / Math.max(resident, 1), true],
+    ["rss-overhead.bytes", rss - resident],
+    ["fragmentation", rss / Math.max(used, 1), true],
+    ["fragmentation.bytes", rss - used]
   ]
   const write = ([name, value, isRatio]: Figure): void => {
     reply.bulkText(name)
@@ -124,7 +123,7 @@ const stats = (c: Invocation): void => {
   for (const database of databases) {
     reply.bulkText(`db.${database.index}`)
     reply.map(3)
-    write(["overhead.hashtable.main", keyspace.size(database) * INDEX_BYTES])
+    write(["overhead.hashtable.main", indexBytes(database)])
     write(["overhead.hashtable.expires", 0])
     write(["overhead.hashtable.slot-to-keys", 0])
   }
