@@ -124,21 +124,22 @@ export const make = (
 
     // ---- loading
     const target = makeLoadTarget(engine)
+    const beginLoading = (totalBytes: number): void => {
+      server.loading = { startedAt: Math.floor(now() / 1000), totalBytes, loadedBytes: 0 }
+      engine.loading = true
+      keyspace.expires = false
+    }
+    const endLoading = (): void => {
+      server.loading = null
+      engine.loading = false
+      keyspace.expires = true
+      engine.refreshTime()
+    }
     const whileLoading = <A, E>(totalBytes: number, load: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.acquireUseRelease(
-        Effect.sync(() => {
-          server.loading = { startedAt: Math.floor(now() / 1000), totalBytes, loadedBytes: 0 }
-          engine.loading = true
-          keyspace.expires = false
-        }),
+        Effect.sync(() => beginLoading(totalBytes)),
         () => Effect.raceFirst(load, progress),
-        () =>
-          Effect.sync(() => {
-            server.loading = null
-            engine.loading = false
-            keyspace.expires = true
-            engine.refreshTime()
-          })
+        () => Effect.sync(endLoading)
       )
     const progress: Effect.Effect<never> = Effect.suspend(() => {
       const { loading } = server
@@ -169,8 +170,16 @@ export const make = (
       notifications,
       loaded: Deferred.await(loaded),
       reload: Effect.suspend(() => {
-        for (const database of keyspace.databases) keyspace.flush(database)
-        return Effect.asVoid(whileLoading(0, aof.reload(target)))
+        let begun = false
+        const empty = (): void => {
+          begun = true
+          beginLoading(0)
+          for (const database of keyspace.databases) keyspace.flush(database)
+        }
+        const end = Effect.sync(() => {
+          if (begun) endLoading()
+        })
+        return Effect.ensuring(aof.reload(target, empty), end)
       })
     })
   })

@@ -25,15 +25,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { CommandLog } from "../changes/commandLog.js"
 import { Propagation } from "../changes/propagation.js"
-import { describeError } from "../machine/disk.js"
 import { turn } from "../machine/EventLoop.js"
 import { Machine } from "../machine/Machine.js"
 import { ServerConfig } from "../ServerConfig.js"
 import * as Store from "../store/Store.js"
+import { AofError, toAofError, unwritable } from "./AofError.js"
 import { AppendFile } from "./appendFile.js"
 import { BaseWriter } from "./base.js"
 import { AofDirectory } from "./directory.js"
@@ -41,17 +40,7 @@ import { AofLoadError, type LoadTarget, loadFile } from "./Loader.js"
 import { DirectoryLock } from "./lock.js"
 import * as Manifest from "./manifest.js"
 
-/**
- * The AOF cannot be read or written.
- *
- * @since 0.1.0
- * @category errors
- */
-export class AofError extends Schema.TaggedError<AofError>()("AofError", {
-  reason: Schema.Literal("Damaged", "Unreadable", "Unwritable", "Locked"),
-  message: Schema.String,
-  cause: Schema.optional(Schema.Defect)
-}) {}
+export { AofError } from "./AofError.js"
 
 /** Pauses between attempts to write after a failure, and between fsyncs under `everysec`. */
 const INTERVAL_MS = 1000
@@ -62,6 +51,7 @@ const SLICE_MS = 1.5
 
 type Request =
   | { readonly _tag: "End" }
+  | { readonly _tag: "Run"; readonly run: Effect.Effect<void> }
   | { readonly _tag: "Switch"; readonly on: boolean; readonly done: Deferred.Deferred<void, AofError> }
 
 /** Figures for INFO; live. */
@@ -99,37 +89,14 @@ export class Aof extends Context.Tag("effect-kv/Aof")<
     readonly start: Effect.Effect<void, AofError>
     /** Starts an AOF with a snapshot of the store as its base, or ends it. */
     readonly switchTo: (on: boolean) => Effect.Effect<void, AofError>
-    /** Loads the files again, everything logged so far included. */
-    readonly reload: (target: LoadTarget) => Effect.Effect<number, AofError>
+    /**
+     * Loads the files again, everything logged so far included, while nothing else is done with them; `empty` is run
+     * first. Fails, with nothing done, unless the AOF is on and can be written.
+     */
+    readonly reload: (target: LoadTarget, empty: () => void) => Effect.Effect<void, AofError>
     readonly status: AofStatus
   }
 >() {}
-
-const unwritable = (cause: unknown): AofError =>
-  cause instanceof AofError
-    ? cause
-    : new AofError({
-        reason: "Unwritable",
-        message: `Can't write the append only file: ${describeError(cause)}`,
-        cause
-      })
-
-const toAofError = (cause: unknown): AofError => {
-  if (cause instanceof AofError) return cause
-  const unreadable = cause instanceof AofLoadError && cause.reason === "io"
-  if (!unreadable && (cause instanceof AofLoadError || cause instanceof Manifest.ManifestError)) {
-    return new AofError({
-      reason: "Damaged",
-      message: `Bad file format reading the append only file: ${cause.message}`,
-      cause
-    })
-  }
-  return new AofError({
-    reason: "Unreadable",
-    message: `Can't read the append only file: ${describeError(cause)}`,
-    cause
-  })
-}
 
 /**
  * @since 0.1.0
@@ -178,6 +145,9 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
     }
     const openFile = (descriptor: number): AppendFile =>
       new AppendFile(disk, descriptor, propagation.log.position, { isSyncedAlways, onChange: follow, clock })
+    /** Runs between two scripts: half of one must not be in a base, nor in a file that ends. */
+    const betweenScripts = <A, E>(run: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.suspend(() => (propagation.log.inTransaction ? Effect.zipRight(turn, betweenScripts(run)) : run))
     const settled = (opened: AppendFile): Effect.Effect<void> =>
       Effect.async<void>((resume) => opened.whenSettled(() => resume(Effect.void)))
 
@@ -228,9 +198,9 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
     const switchOn = Effect.gen(function* () {
       if (mode !== "off") return
       yield* acquire
-      const { base, incremental, opened } = yield* Effect.try({ try: begin, catch: unwritable }).pipe(
-        Effect.tapError(() => Effect.sync(() => lock.release()))
-      )
+      const { base, incremental, opened } = yield* betweenScripts(
+        Effect.try({ try: begin, catch: unwritable })
+      ).pipe(Effect.tapError(() => Effect.sync(() => lock.release())))
       yield* writeBase(base, opened).pipe(
         Effect.zipRight(publish(base, opened, incremental)),
         Effect.mapError((cause) => unwritable(cause instanceof AofError ? cause : causeOf(cause))),
@@ -269,7 +239,7 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
     }
     const giveUp = (base: BaseWriter, opened: AppendFile): Effect.Effect<void> =>
       Effect.gen(function* () {
-        detach(opened)
+        yield* betweenScripts(Effect.sync(() => detach(opened)))
         yield* Effect.ignoreLogged(Effect.try(() => base.cancel()))
         yield* writeSlices((until) => base.turnOver(clock, until))
         yield* settled(opened)
@@ -297,7 +267,7 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
       if (problem._tag === "Left" || opened.failure !== null) {
         logLine("The append only file is switched off while it cannot be written: its end is missing")
       }
-      detach(opened)
+      yield* betweenScripts(Effect.sync(() => detach(opened)))
       yield* Effect.ignoreLogged(Effect.try(() => opened.close()))
       lock.release()
     })
@@ -337,14 +307,15 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
         }
         return commands
       }).pipe(Effect.mapError((cause) => toAofError(causeOf(cause))))
-    const cutTail = (name: string, file: string, validBytes: number, last: boolean): void => {
-      if (!last || !settings.aofLoadTruncated) {
+    const cutTail = (name: string, path: string, validBytes: number, last: boolean): void => {
+      // the file that is open is not cut under its writer
+      if (!last || file !== null || !settings.aofLoadTruncated) {
         throw new AofLoadError("truncated", name, validBytes, "Unexpected end of file")
       }
       logLine(`!!! Warning: short read while loading the AOF file ${name}!!!`)
       logLine(`AOF ${name} loaded anyway because aof-load-truncated is enabled`)
       logLine(`Truncating the AOF ${name} at offset ${validBytes}`)
-      disk.truncate(file, validBytes)
+      disk.truncate(path, validBytes)
     }
     const openIncremental = (): AppendFile => {
       const last = directory.manifest.incremental.at(-1)
@@ -361,6 +332,7 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
     // ---- the fibers
     const handle = (request: Request): Effect.Effect<boolean> => {
       if (request._tag === "End") return Effect.succeed(false)
+      if (request._tag === "Run") return Effect.as(request.run, true)
       const change = request.on ? switchOn : switchOff
       return Effect.as(Effect.intoDeferred(change, request.done), true)
     }
@@ -435,10 +407,23 @@ export const make: Effect.Effect<Aof["Type"], never, ServerConfig | Store.Store 
             Effect.zipRight(Queue.offer(requests, { _tag: "Switch", on, done }), Deferred.await(done))
           )
         }),
-      reload: (target) =>
-        Effect.suspend(() => {
-          propagation.flush()
-          return loadFiles(target)
+      reload: (target, empty) =>
+        Effect.flatMap(Deferred.make<void, AofError>(), (done) => {
+          const load = betweenScripts(
+            Effect.suspend(() => {
+              if (mode !== "on" || file === null || file.failure !== null) {
+                return new AofError({
+                  reason: "Unreadable",
+                  message: "the append only file is not on, or cannot be written at present"
+                })
+              }
+              propagation.flush()
+              empty()
+              return Effect.asVoid(loadFiles(target))
+            })
+          )
+          const run = Effect.asVoid(Effect.intoDeferred(load, done))
+          return Effect.zipRight(Queue.offer(requests, { _tag: "Run", run }), Deferred.await(done))
         }),
       status: {
         get enabled() {

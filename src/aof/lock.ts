@@ -33,7 +33,7 @@ export class DirectoryLock {
         this.held = true
         return null
       }
-      const holder = this.read()
+      const holder = this.read(this.path)
       if (holder === null) continue
       if (processes.isAlive(holder)) return holder
       this.removeStale(holder)
@@ -52,26 +52,32 @@ export class DirectoryLock {
     }
   }
 
-  private read(): string | null {
+  private read(path: string): string | null {
     try {
-      return this.disk.readText(this.path).trim()
+      return this.disk.readText(path).trim()
     } catch {
       // it has just been removed
       return null
     }
   }
 
-  /** Removes the lock of a process that is gone, unless another has just taken it over. */
+  /**
+   * Removes the lock of a process that is gone. One at a time may do so, who looks at it once more: another may have
+   * taken it over since. Whoever comes meanwhile tries again.
+   */
   private removeStale(holder: string): void {
-    const aside = `${this.path}.${this.processes.self.replaceAll(" ", "-")}`
-    try {
-      this.disk.rename(this.path, aside)
-    } catch {
+    const { disk, processes } = this
+    const breaking = `${this.path}.break`
+    if (!disk.create(breaking, `${processes.self}\n`)) {
+      const other = this.read(breaking)
+      // it was killed in these few microseconds
+      if (other !== null && !processes.isAlive(other)) disk.remove(breaking)
       return
     }
-    if (this.disk.readText(aside).trim() !== holder) {
-      // it was another's, made between the two looks: it goes back
-      this.disk.rename(aside, this.path)
-    } else this.disk.remove(aside)
+    try {
+      if (this.read(this.path) === holder) disk.remove(this.path)
+    } finally {
+      disk.remove(breaking)
+    }
   }
 }

@@ -44,6 +44,11 @@ export class CommandLog {
     return this.taken + (this.transactionAt >= 0 ? this.transactionAt : this.length)
   }
 
+  /** Whether a script's changes are being logged: between its slices nothing may be made of the log's position. */
+  get inTransaction(): boolean {
+    return this.transactionAt >= 0
+  }
+
   /** Whether anything may be taken. */
   get hasPending(): boolean {
     return this.transactionAt >= 0 ? this.transactionAt > 0 : this.length > 0

@@ -92,6 +92,8 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
     let runner: ScriptRunner | null = null
     let stopsAt = Number.POSITIVE_INFINITY
     let sliceEndsAt = 0
+    /** Tasks that were offered and are not completed. */
+    let waiting = 0
 
     // ---- the VM: loaded with the first script, for it takes longer to load than the server to start
     const { host } = engine.server
@@ -113,6 +115,11 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
       scripts.onForget = (sha) => made.forget(sha)
       return made
     })
+
+    const complete = (task: ScriptTask, reply: WriteReply): void => {
+      waiting--
+      task.complete(reply)
+    }
 
     // ---- one script, in slices
     const begin = (): void => {
@@ -158,8 +165,8 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
     /** Runs a task on a VM that is there already, with no Effect where it ends within its slice. */
     const handleOn = (vm: ScriptRunner, task: ScriptTask): Effect.Effect<void> => {
       const outcome = runTask(vm, task)
-      if (Effect.isEffect(outcome)) return Effect.map(outcome, task.complete)
-      task.complete(outcome)
+      if (Effect.isEffect(outcome)) return Effect.map(outcome, (reply) => complete(task, reply))
+      complete(task, outcome)
       return Effect.void
     }
     const handle = (task: ScriptTask): Effect.Effect<void> =>
@@ -171,7 +178,7 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
               onFailure: (cause) =>
                 Effect.zipRight(
                   Effect.logError("the Lua VM cannot be loaded", cause),
-                  Effect.sync(() => task.complete((reply) => reply.constant(Errors.NO_LUA)))
+                  Effect.sync(() => complete(task, (reply) => reply.constant(Errors.NO_LUA)))
                 ),
               onSuccess: (vm) => handleOn(vm, task)
             })
@@ -182,7 +189,7 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
             Effect.sync(() => {
               runner?.drop()
               end()
-              task.complete((reply) => reply.error("ERR internal error"))
+              complete(task, (reply) => reply.error("ERR internal error"))
             })
           )
         )
@@ -192,7 +199,10 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
       for (;;) {
         const tasks = yield* Queue.takeBetween(queue, 1, BATCH_MAX)
         for (const task of tasks) {
-          yield* handle(task)
+          // DEBUG LOADAOF has emptied the store: scripts find it whole again
+          while (engine.loading && performance.now() < stopsAt) yield* turn
+          if (performance.now() < stopsAt) yield* handle(task)
+          else complete(task, (reply) => reply.error(STOPPED))
           if (performance.now() < sliceEndsAt) continue
           yield* turn
           sliceEndsAt = performance.now() + SLICE_MS
@@ -205,14 +215,19 @@ export const make: Effect.Effect<ScriptActor["Type"], never, ServerConfig | Requ
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         stopsAt = performance.now() + GRACE_MS
-        while (gate.running || (yield* Queue.size(queue)) > 0) yield* turn
+        // what the loop has taken already is none of the queue's any more
+        while (waiting > 0) yield* turn
         yield* Fiber.interrupt(fiber)
         yield* Queue.shutdown(queue)
         engine.flush()
       })
     )
 
-    const unsafeOffer = (task: ScriptTask): boolean => Queue.unsafeOffer(queue, task)
+    const unsafeOffer = (task: ScriptTask): boolean => {
+      if (!Queue.unsafeOffer(queue, task)) return false
+      waiting++
+      return true
+    }
     return ScriptActor.of({
       unsafeOffer,
       run: (task) =>

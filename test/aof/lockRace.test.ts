@@ -18,15 +18,29 @@ it("of three that find the lock of a process that is gone, one gets it", () => {
   const tryOf = (name: string, lock: DirectoryLock): void => {
     if (lock.acquire() === null) winners.push(name)
   }
-  // the second is held up twice: when it has read the stale lock, and when it has moved away what it takes for it
+  // the second is held up twice: when it has read the stale lock, and when it is about to remove it
   const second = lockOf("3 b", {
     ...nodeDisk,
-    rename: (from, to) => {
-      if (winners.length === 0) tryOf("first", first)
-      nodeDisk.rename(from, to)
-      if (winners.length === 1) tryOf("third", third)
+    readText: (path) => {
+      const text = nodeDisk.readText(path)
+      if (text === "1 gone\n") tryOf("first", first)
+      return text
+    },
+    create: (path, text) => {
+      const created = nodeDisk.create(path, text)
+      if (created && path.endsWith(".break")) tryOf("third", third)
+      return created
     }
   })
   tryOf("second", second)
+  tryOf("third", third)
   expect(winners).toEqual(["first"])
+})
+
+it("the lock of a process that is gone is taken over, also where one was killed while it did so", () => {
+  rmSync(join(dir, "effect-kv.lock"))
+  writeFileSync(join(dir, "effect-kv.lock"), "1 gone\n")
+  writeFileSync(join(dir, "effect-kv.lock.break"), "1 gone\n")
+  const lock = new DirectoryLock(nodeDisk, { self: "2 a", isAlive: (other) => other !== "1 gone" }, dir)
+  expect(lock.acquire()).toBeNull()
 })

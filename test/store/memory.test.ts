@@ -291,7 +291,7 @@ describe("a store's account", () => {
     new Keyspace({
       databases: 1,
       hashKey: HASH_KEY,
-      makeCell: (shard) => ({ current: shard }),
+      makeCell: (shard) => new ShardRef(shard),
       now: START_MS,
       random: seeded(1),
       memory,
