@@ -21,12 +21,11 @@ import {
   FLAG_OUTSIDE,
   fitsShort,
   headerAt,
-  isShort,
+  isPlain,
   NO_DEADLINE,
+  plainUnits,
   Records,
-  shapeAt,
   shapeOf,
-  shortUnits,
   shortValueLength,
   touchAt,
   typeAndEncodingAt,
@@ -35,6 +34,7 @@ import {
 import { Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
 import { Shard } from "./shard.js"
 import { Snapshot } from "./snapshot.js"
+import { KeyspaceStats } from "./stats.js"
 
 /** Shards of a database: each bounds every pause (a flush, a walk) to 1/32 of the keys. */
 export const SHARDS = 32
@@ -72,13 +72,6 @@ export interface KeyspaceOptions {
   /** Where memory comes from, and segments of a slab, where tests want others than usual. */
   readonly memory?: Memory
   readonly slabSegments?: number
-}
-
-/** What the store counts, for INFO. */
-export class KeyspaceStats {
-  hits = 0
-  misses = 0
-  expired = 0
 }
 
 export class Keyspace {
@@ -286,22 +279,34 @@ export class Keyspace {
     valueLength: number,
     deadline: Deadline
   ): boolean {
-    const { records } = this
     const words = this.segments.words[ref >> UNIT_BITS]!
     const at = (ref & UNIT_MASK) << 1
     const header = headerAt(words, at)
-    if (isShort(header) && fitsShort(valueLength)) {
-      if (shapeAt(header) !== flags) return false
-      const oldUnits = shortUnits(header, keyLength, shortValueLength(header))
-      const units = shortUnits(header, keyLength, valueLength)
-      if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
-      if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
-      changeShort(words, at, typeAndEncoding, this.clock, valueLength)
-      if (flags !== 0 && deadline !== KEEP_DEADLINE) this.changeDeadline(shard, ref, deadline)
-      return true
+    // the usual record, before and after; short enough to be inlined where SET needs it
+    if (!isPlain(header) || flags !== 0 || !fitsShort(valueLength)) {
+      return this.overwriteShaped(shard, ref, typeAndEncoding, flags, keyLength, valueLength, deadline)
     }
+    const oldUnits = plainUnits(keyLength, shortValueLength(header))
+    const units = plainUnits(keyLength, valueLength)
+    if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
+    if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+    changeShort(words, at, typeAndEncoding, this.clock, valueLength)
+    return true
+  }
+
+  /** `overwrite` for a record that is not plain, or would not be. */
+  private overwriteShaped(
+    shard: Shard,
+    ref: number,
+    typeAndEncoding: number,
+    flags: number,
+    keyLength: number,
+    valueLength: number,
+    deadline: Deadline
+  ): boolean {
+    const { records } = this
     const shape = shapeOf(flags, keyLength, valueLength)
-    if (shapeAt(header) !== shape) return false
+    if (records.shape(ref) !== shape) return false
     if (records.isOutside(ref)) {
       if (blobBytes(valueLength) !== blobBytes(records.valueLength(ref))) return false
     } else {

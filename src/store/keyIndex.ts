@@ -160,7 +160,7 @@ export class KeyIndex {
   }
 
   /** Makes room until an entry is in; its page. */
-  private insertGrowing(hash: number, ref: number, page: number): number {
+  protected insertGrowing(hash: number, ref: number, page: number): number {
     do {
       this.makeRoom(hash, page)
       page = this.locate(hash)

@@ -85,10 +85,10 @@ export class Shard extends KeyIndex {
     return ref
   }
 
-  /** Puts a new record into the index, as KeyIndex does; where that cannot grow, the record is freed. */
-  override insert(hash: number, ref: number): void {
+  /** As KeyIndex does it; where the index cannot grow, the record is freed. */
+  protected override insertGrowing(hash: number, ref: number, page: number): number {
     try {
-      super.insert(hash, ref)
+      return super.insertGrowing(hash, ref, page)
     } catch (cause) {
       this.release(ref)
       throw cause
