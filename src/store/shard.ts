@@ -4,6 +4,7 @@
  * Pages and records are blocks of the shard's heap, so that dropping the shard drops all. Whatever needs memory is
  * allocated before anything is changed: a write that throws (memory.ts) leaves the shard as it was.
  */
+import { types } from "../values/types.js"
 import { Heap } from "./heap.js"
 import type { ByteSlice } from "./key.js"
 import { type IndexContext, KeyIndex } from "./keyIndex.js"
@@ -103,9 +104,10 @@ export class Shard extends KeyIndex {
 
   /** Frees the blocks of a record that is in no index at all. */
   private release(ref: number): void {
-    if (this.records.isOutside(ref)) {
-      const blob = this.records.outside(ref)
-      if (blob !== 0) this.heap.releaseBlob(blob)
+    const { records } = this
+    if (records.isOutside(ref)) {
+      const handle = records.outside(ref)
+      if (handle !== 0) types[records.type(ref)]!.outside.free(this.heap, handle)
     }
     this.heap.release(ref, this.records.units(ref))
   }
