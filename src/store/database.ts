@@ -8,7 +8,7 @@
 import { Alarm } from "./alarm.js"
 import { blobBytes } from "./blobs.js"
 import { classOfUnits } from "./classes.js"
-import { type HashKey, hashBytes } from "./hash.js"
+import { type Hash, type HashKey, hashBytes, hashWithSlot } from "./hash.js"
 import { KeySlice } from "./key.js"
 import type { IndexContext } from "./keyIndex.js"
 import type { Memory } from "./memory.js"
@@ -64,6 +64,8 @@ export interface Database {
 export interface KeyspaceOptions {
   readonly databases: number
   readonly hashKey: HashKey
+  /** Whether keys lie by slot of a cluster, at the cost of computing it (hash.ts); false where it is not given. */
+  readonly slots?: boolean
   readonly makeCell: (shard: Shard) => ShardCell
   /** The Unix ms at the start. */
   readonly now: number
@@ -94,6 +96,7 @@ export class Keyspace {
   /** Unsigned 32-bit integers for whatever is to be random. */
   readonly random: () => number
   private readonly context: IndexContext
+  private readonly hashOf: Hash
   private readonly makeCell: (shard: Shard) => ShardCell
   private readonly ownKey = new KeySlice()
   private running: Snapshot | null = null
@@ -102,12 +105,14 @@ export class Keyspace {
 
   constructor(options: KeyspaceOptions) {
     const { hashKey } = options
+    this.hashOf = options.slots === true ? hashWithSlot : hashBytes
     this.segments = new Segments(options.memory, options.slabSegments)
     this.records = new Records(this.segments)
     this.context = {
       segments: this.segments,
       records: this.records,
       hashKey,
+      hash: this.hashOf,
       alarm: this.alarm,
       structure: 0
     }
@@ -130,7 +135,7 @@ export class Keyspace {
 
   /** The hash of a key. */
   hash(view: DataView, start: number, length: number): number {
-    return hashBytes(view, start, length, this.context.hashKey)
+    return this.hashOf(view, start, length, this.context.hashKey)
   }
 
   shard(database: Database, hash: number): Shard {
