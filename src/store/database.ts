@@ -8,10 +8,10 @@
 import { Alarm } from "./alarm.js"
 import { blobBytes } from "./blobs.js"
 import { classOfUnits } from "./classes.js"
-import { type Hash, type HashKey, hashBytes, hashWithSlot } from "./hash.js"
+import { type Hash, hashBytes, hashWithSlot } from "./hash.js"
 import { KeySlice } from "./key.js"
 import type { IndexContext } from "./keyIndex.js"
-import type { Memory } from "./memory.js"
+import type { KeyspaceOptions } from "./options.js"
 import type { Prefetch } from "./prefetch.js"
 import {
   ACCESS_MASK,
@@ -59,21 +59,6 @@ export interface Database {
   /** The number that SELECT takes. */
   readonly index: number
   readonly cells: ReadonlyArray<ShardCell>
-}
-
-export interface KeyspaceOptions {
-  readonly databases: number
-  readonly hashKey: HashKey
-  /** Whether keys lie by slot of a cluster, at the cost of computing it (hash.ts); false where it is not given. */
-  readonly slots?: boolean
-  readonly makeCell: (shard: Shard) => ShardCell
-  /** The Unix ms at the start. */
-  readonly now: number
-  /** Gives unsigned 32-bit integers. */
-  readonly random: () => number
-  /** Where memory comes from, and segments of a slab, where tests want others than usual. */
-  readonly memory?: Memory
-  readonly slabSegments?: number
 }
 
 export class Keyspace {
