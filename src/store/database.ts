@@ -19,14 +19,13 @@ import {
   expiresAt,
   FLAG_EXPIRES,
   FLAG_OUTSIDE,
+  fitsPlainBlock,
   fitsShort,
   headerAt,
   isPlain,
   NO_DEADLINE,
-  plainUnits,
   Records,
   shapeOf,
-  shortValueLength,
   touchAt,
   typeAndEncodingAt,
   unitsFor
@@ -35,6 +34,7 @@ import { Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
 import { Shard } from "./shard.js"
 import { Snapshot } from "./snapshot.js"
 import { KeyspaceStats } from "./stats.js"
+import { Undo } from "./undo.js"
 
 /** Shards of a database: each bounds every pause (a flush, a walk) to 1/32 of the keys. */
 export const SHARDS = 32
@@ -54,6 +54,8 @@ const KEEP_DEADLINE = -2
 
 /** For `prepare`: the latest `find` in the key's shard was for this key, and did not find it. */
 export const JUST_MISSED = -1
+/** For `prepare`: whatever the key holds is kept in `undo` until that is told what becomes of it. */
+export const KEEP_OLD = -3
 
 export interface Database {
   /** The number that SELECT takes. */
@@ -66,6 +68,8 @@ export class Keyspace {
   readonly records: Records
   readonly databases: ReadonlyArray<Database>
   readonly stats = new KeyspaceStats()
+  /** What was replaced by writes with KEEP_OLD. */
+  readonly undo = new Undo()
   /** Wakes the expiry task. */
   readonly alarm = new Alarm()
   /** Unix ms, as read at the start of the batch. */
@@ -242,7 +246,7 @@ export class Keyspace {
     }
     const old = known === JUST_MISSED ? 0 : shard.find(hash, key.view, key.start, key.length)
     if (shard === this.empty) shard = this.writable(database, hash)
-    if (old !== 0 && old !== known) {
+    if (old !== 0 && old !== known && known !== KEEP_OLD) {
       if (this.overwrite(shard, old, typeAndEncoding, flags, key.length, valueLength, deadline)) return old
     }
     if (flags !== 0) shard.openWheel(this.now)
@@ -250,13 +254,20 @@ export class Keyspace {
     if (old !== 0) {
       if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, old)
       shard.replace(ref)
-      shard.free(old)
+      if (known !== KEEP_OLD) shard.free(old)
     } else shard.insert(hash, ref)
+    if (known === KEEP_OLD) this.undo.keep(shard, old, ref)
     if (flags !== 0) {
       this.records.setDeadline(ref, deadline)
       shard.wheel!.add(ref)
     }
     return ref
+  }
+
+  /** Whether writing a value without a deadline to a record needs no memory. */
+  isInPlace(ref: number, keyLength: number, valueLength: number): boolean {
+    const header = headerAt(this.segments.words[ref >> UNIT_BITS]!, (ref & UNIT_MASK) << 1)
+    return isPlain(header) && fitsShort(valueLength) && fitsPlainBlock(header, keyLength, valueLength)
   }
 
   /** Turns a record into another of the same block, where form and size class allow it. */
@@ -276,9 +287,7 @@ export class Keyspace {
     if (!isPlain(header) || flags !== 0 || !fitsShort(valueLength)) {
       return this.overwriteShaped(shard, ref, typeAndEncoding, flags, keyLength, valueLength, deadline)
     }
-    const oldUnits = plainUnits(keyLength, shortValueLength(header))
-    const units = plainUnits(keyLength, valueLength)
-    if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
+    if (!fitsPlainBlock(header, keyLength, valueLength)) return false
     if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
     changeShort(words, at, typeAndEncoding, this.clock, valueLength)
     return true

@@ -17,6 +17,7 @@
  * a way of its own, for which the header is read once.
  */
 import { copyWords } from "../values/bytes.js"
+import { classOfUnits } from "./classes.js"
 import { equalsWords } from "./hash.js"
 import type { ByteSlice } from "./key.js"
 import { type Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
@@ -86,9 +87,12 @@ export const headerAt = (words: Int32Array, at: number): number => words[at + 1]
 /** Whether a value can be in a short record (one that has its lengths in its header) whose key is. */
 export const fitsShort = (valueLength: number): boolean => valueLength <= VALUE_BYTES_INSIDE_MAX
 export const shortValueLength = (header: number): number => header >>> 16
-/** Units of a plain record's block. */
-export const plainUnits = (keyLength: number, valueLength: number): number =>
-  (PLAIN_BYTES + keyLength + valueLength + 7) >>> 3
+/** Whether the block of a plain record is that of one with another value. */
+export const fitsPlainBlock = (header: number, keyLength: number, valueLength: number): boolean => {
+  const oldUnits = (PLAIN_BYTES + keyLength + (header >>> 16) + 7) >>> 3
+  const units = (PLAIN_BYTES + keyLength + valueLength + 7) >>> 3
+  return units === oldUnits || classOfUnits(units) === classOfUnits(oldUnits)
+}
 /** Gives a short record another type, encoding and access time, and a value of another length in the same block. */
 export const changeShort = (
   words: Int32Array,

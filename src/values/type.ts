@@ -6,8 +6,9 @@
  *
  * What comes with the first value of many blocks, and where it goes:
  * - `ValueHandles.free` unlinks such a value and hands its blocks to the heap's list of what is to be freed in slices;
- * - a snapshot takes a record as a whole before it changes; nodes of a large value carry the same mark (FLAG_GENERATION)
- *   and are taken one by one: an entry that Snapshot.pass asks for, beside `write`, which writes them in parts;
+ * - a snapshot takes a record as a whole before it changes; nodes of a large value carry the same mark
+ *   (FLAG_GENERATION) and are taken one by one: an entry that Snapshot.pass asks for, beside `write`, which writes
+ *   them in parts;
  * - loading: an RDB file says its types by events of its own (rdb/reader.ts, Visitor), which aof/target.ts turns into
  *   the commands that `write` would log; a type that can be read faster gets an entry for its event.
  */
