@@ -252,10 +252,14 @@ const findPlaces = (c: Invocation): boolean => {
 /** Sets all pairs, or none where memory runs out. */
 const setPairs = (c: Invocation, hashes: Int32Array): void => {
   if (findPlaces(c)) {
-    for (let i = 1, pair = 0; i < c.argc; i += 2, pair++)
+    for (let i = 1, pair = 0; i < c.argc; i += 2, pair++) {
       c.setArgument(i, hashes[pair]!, i + 1, NO_DEADLINE, places[pair]!)
-  } else setKeeping(c, hashes)
-  for (let i = 1; i < c.argc; i += 2) c.touched(Events.SET, i)
+      c.touched(Events.SET, i)
+    }
+  } else {
+    setKeeping(c, hashes)
+    for (let i = 1; i < c.argc; i += 2) c.touched(Events.SET, i)
+  }
   c.received()
 }
 
