@@ -5,9 +5,8 @@
 import { CommandLog } from "../changes/commandLog.js"
 import type { Disk, Synced } from "../machine/disk.js"
 import type { Keyspace } from "../store/database.js"
-import { NO_DEADLINE } from "../store/record.js"
 import type { Snapshot } from "../store/snapshot.js"
-import { bytesOf } from "../values/string.js"
+import { typeOf } from "../values/types.js"
 
 const FLUSH_BYTES = 64 * 1024
 /** Records between two looks at the clock. */
@@ -23,12 +22,14 @@ export class BaseWriter {
   constructor(
     private readonly disk: Disk,
     private readonly path: string,
-    private readonly keyspace: Keyspace
+    keyspace: Keyspace
   ) {
     this.log.enabled = true
     this.file = disk.openEmpty(this.temporary)
     try {
-      this.snapshot = keyspace.snapshot((database, ref) => this.take(database, ref))
+      this.snapshot = keyspace.snapshot((database, ref) => {
+        typeOf(keyspace, ref).write(keyspace, ref, database, this.log)
+      })
     } catch (error) {
       disk.close(this.file)
       throw error
@@ -76,20 +77,6 @@ export class BaseWriter {
     if (!this.open) return
     this.open = false
     this.disk.close(this.file)
-  }
-
-  private take(database: number, ref: number): void {
-    const { records } = this.keyspace
-    const deadline = this.keyspace.deadlineOf(ref)
-    const { log } = this
-    log.command(database, deadline === NO_DEADLINE ? 3 : 5)
-    log.text("SET")
-    log.bytes(records.bytes(ref), records.keyStart(ref), records.keyLength(ref))
-    const value = bytesOf(this.keyspace, ref)
-    log.bytes(value, 0, value.length)
-    if (deadline === NO_DEADLINE) return
-    log.text("PXAT")
-    log.integer(deadline)
   }
 
   private flush(): void {

@@ -8,10 +8,10 @@
 import { Alarm } from "./alarm.js"
 import { blobBytes } from "./blobs.js"
 import { classOfUnits } from "./classes.js"
-import { type HashKey, hashBytes } from "./hash.js"
+import { type Hash, hashBytes, hashWithSlot } from "./hash.js"
 import { KeySlice } from "./key.js"
 import type { IndexContext } from "./keyIndex.js"
-import type { Memory } from "./memory.js"
+import type { KeyspaceOptions } from "./options.js"
 import type { Prefetch } from "./prefetch.js"
 import {
   ACCESS_MASK,
@@ -19,15 +19,13 @@ import {
   expiresAt,
   FLAG_EXPIRES,
   FLAG_OUTSIDE,
+  fitsPlainBlock,
   fitsShort,
   headerAt,
-  isShort,
+  isPlain,
   NO_DEADLINE,
   Records,
-  shapeAt,
   shapeOf,
-  shortUnits,
-  shortValueLength,
   touchAt,
   typeAndEncodingAt,
   unitsFor
@@ -35,6 +33,8 @@ import {
 import { Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
 import { Shard } from "./shard.js"
 import { Snapshot } from "./snapshot.js"
+import { KeyspaceStats } from "./stats.js"
+import { Undo } from "./undo.js"
 
 /** Shards of a database: each bounds every pause (a flush, a walk) to 1/32 of the keys. */
 export const SHARDS = 32
@@ -56,6 +56,8 @@ const KEEP_DEADLINE = -2
 
 /** For `prepare`: the latest `find` in the key's shard was for this key, and did not find it. */
 export const JUST_MISSED = -1
+/** For `prepare`: whatever the key holds is kept in `undo` until that is told what becomes of it. */
+export const KEEP_OLD = -3
 
 export interface Database {
   /** The number that SELECT takes. */
@@ -63,31 +65,13 @@ export interface Database {
   readonly cells: ReadonlyArray<ShardCell>
 }
 
-export interface KeyspaceOptions {
-  readonly databases: number
-  readonly hashKey: HashKey
-  readonly makeCell: (shard: Shard) => ShardCell
-  /** The Unix ms at the start. */
-  readonly now: number
-  /** Gives unsigned 32-bit integers. */
-  readonly random: () => number
-  /** Where memory comes from, and segments of a slab, where tests want others than usual. */
-  readonly memory?: Memory
-  readonly slabSegments?: number
-}
-
-/** What the store counts, for INFO. */
-export class KeyspaceStats {
-  hits = 0
-  misses = 0
-  expired = 0
-}
-
 export class Keyspace {
   readonly segments: Segments
   readonly records: Records
   readonly databases: ReadonlyArray<Database>
   readonly stats = new KeyspaceStats()
+  /** What was replaced by writes with KEEP_OLD. */
+  readonly undo = new Undo()
   /** Wakes the expiry task. */
   readonly alarm = new Alarm()
   /** Unix ms, as read at the start of the batch. */
@@ -103,6 +87,7 @@ export class Keyspace {
   /** Unsigned 32-bit integers for whatever is to be random. */
   readonly random: () => number
   private readonly context: IndexContext
+  private readonly hashOf: Hash
   private readonly makeCell: (shard: Shard) => ShardCell
   private readonly ownKey = new KeySlice()
   private running: Snapshot | null = null
@@ -111,12 +96,14 @@ export class Keyspace {
 
   constructor(options: KeyspaceOptions) {
     const { hashKey } = options
+    this.hashOf = options.slots === true ? hashWithSlot : hashBytes
     this.segments = new Segments(options.memory, options.slabSegments)
     this.records = new Records(this.segments)
     this.context = {
       segments: this.segments,
       records: this.records,
       hashKey,
+      hash: this.hashOf,
       alarm: this.alarm,
       structure: 0
     }
@@ -139,7 +126,7 @@ export class Keyspace {
 
   /** The hash of a key. */
   hash(view: DataView, start: number, length: number): number {
-    return hashBytes(view, start, length, this.context.hashKey)
+    return this.hashOf(view, start, length, this.context.hashKey)
   }
 
   shard(database: Database, hash: number): Shard {
@@ -267,7 +254,7 @@ export class Keyspace {
     }
     const old = known === JUST_MISSED ? 0 : shard.find(hash, key.view, key.start, key.length)
     if (shard === this.empty) shard = this.writable(database, hash)
-    if (old !== 0 && old !== known) {
+    if (old !== 0 && old !== known && known !== KEEP_OLD) {
       if (this.overwrite(shard, old, typeAndEncoding, flags, key.length, valueLength, deadline)) return old
     }
     if (flags !== 0) shard.openWheel(this.now)
@@ -275,13 +262,20 @@ export class Keyspace {
     if (old !== 0) {
       if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, old)
       shard.replace(ref)
-      shard.free(old)
+      if (known !== KEEP_OLD) shard.free(old)
     } else shard.insert(hash, ref)
+    if (known === KEEP_OLD) this.undo.keep(shard, old, ref)
     if (flags !== 0) {
       this.records.setDeadline(ref, deadline)
       shard.wheel!.add(ref)
     }
     return ref
+  }
+
+  /** Whether writing a value without a deadline to a record needs no memory. */
+  isInPlace(ref: number, keyLength: number, valueLength: number): boolean {
+    const header = headerAt(this.segments.words[ref >> UNIT_BITS]!, (ref & UNIT_MASK) << 1)
+    return isPlain(header) && fitsShort(valueLength) && fitsPlainBlock(header, keyLength, valueLength)
   }
 
   /** Turns a record into another of the same block, where form and size class allow it. */
@@ -294,22 +288,32 @@ export class Keyspace {
     valueLength: number,
     deadline: Deadline
   ): boolean {
-    const { records } = this
     const words = this.segments.words[ref >> UNIT_BITS]!
     const at = (ref & UNIT_MASK) << 1
     const header = headerAt(words, at)
-    if (isShort(header) && fitsShort(valueLength)) {
-      if (shapeAt(header) !== flags) return false
-      const oldUnits = shortUnits(header, keyLength, shortValueLength(header))
-      const units = shortUnits(header, keyLength, valueLength)
-      if (units !== oldUnits && classOfUnits(units) !== classOfUnits(oldUnits)) return false
-      if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
-      changeShort(words, at, typeAndEncoding, this.clock, valueLength)
-      if (flags !== 0 && deadline !== KEEP_DEADLINE) this.changeDeadline(shard, ref, deadline)
-      return true
+    // the usual record, before and after; short enough to be inlined where SET needs it
+    if (!isPlain(header) || flags !== 0 || !fitsShort(valueLength)) {
+      return this.overwriteShaped(shard, ref, typeAndEncoding, flags, keyLength, valueLength, deadline)
     }
+    if (!fitsPlainBlock(header, keyLength, valueLength)) return false
+    if (shard.snapshot !== null) shard.snapshot.beforeChange(shard, ref)
+    changeShort(words, at, typeAndEncoding, this.clock, valueLength)
+    return true
+  }
+
+  /** `overwrite` for a record that is not plain, or would not be. */
+  private overwriteShaped(
+    shard: Shard,
+    ref: number,
+    typeAndEncoding: number,
+    flags: number,
+    keyLength: number,
+    valueLength: number,
+    deadline: Deadline
+  ): boolean {
+    const { records } = this
     const shape = shapeOf(flags, keyLength, valueLength)
-    if (shapeAt(header) !== shape) return false
+    if (records.shape(ref) !== shape) return false
     if (records.isOutside(ref)) {
       if (blobBytes(valueLength) !== blobBytes(records.valueLength(ref))) return false
     } else {

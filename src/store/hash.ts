@@ -17,6 +17,9 @@ export const makeHashKey = (random1: number, random2: number): HashKey => ({
   k1: random2 | 0
 })
 
+/** Gives the 32-bit hash of `length` bytes at `start`. */
+export type Hash = (view: DataView, start: number, length: number, key: HashKey) => number
+
 /** The 32-bit hash of `length` bytes at `start`. */
 export const hashBytes = (view: DataView, start: number, length: number, key: HashKey): number => {
   let v0 = key.k0
@@ -68,4 +71,74 @@ export const equalsWords = (
   let tail = 0
   for (let shift = 0; shift < rest << 3; at++, shift += 8) tail |= view.getUint8(at) << shift
   return tail === (words[word]! & (0xffffff >> ((3 - rest) << 3)))
+}
+
+/** Slots of a cluster: a key's is the CRC16 of it, or of its hashtag. */
+export const SLOTS = 16384
+
+const SHARD_BITS = 5
+/** Bits of a slot that lead a key's position within its shard. */
+const LEADING_SHIFT = 32 - 9
+const SIGN = 0x80000000
+/** Bits of a hash that are left beside its slot. */
+const REST_MASK = (1 << LEADING_SHIFT) - (1 << SHARD_BITS)
+
+const BRACE_OPEN = 123
+const BRACE_CLOSE = 125
+
+/** CRC16 of each byte: XMODEM's, polynomial 0x1021, as Redis Cluster uses it. */
+const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
+  return crc
+})
+
+/** The CRC16 of `length` bytes at `start`. */
+export const crc16 = (view: DataView, start: number, length: number): number => {
+  let crc = 0
+  for (const end = start + length; start < end; start++) {
+    crc = ((crc << 8) & 0xffff) ^ CRC16[(crc >>> 8) ^ view.getUint8(start)]!
+  }
+  return crc
+}
+
+/** The slot of a key: of what is between its first brace and the next that closes, where that is something. */
+export const slotOf = (view: DataView, start: number, length: number): number => {
+  const end = start + length
+  let open = start
+  while (open < end && view.getUint8(open) !== BRACE_OPEN) open++
+  let close = open + 1
+  while (close < end && view.getUint8(close) !== BRACE_CLOSE) close++
+  return close < end && close > open + 1
+    ? crc16(view, open + 1, close - open - 1) % SLOTS
+    : crc16(view, start, length) % SLOTS
+}
+
+/**
+ * A hash that begins with the key's slot, so that a slot is one contiguous walk: the only place that lays it out.
+ *
+ *   bits 0-4    the slot's low five: the shard (database.ts)
+ *   bits 5-22   of `hashBytes`
+ *   bits 23-31  the slot's high nine, which lead the position (`hash ^ SIGN`, keyIndex.ts)
+ *
+ * 18 bits tell the keys of one slot apart: a slot of a million keys has four to a hash, which a look-up compares.
+ */
+export const hashWithSlot = (view: DataView, start: number, length: number, key: HashKey): number => {
+  const slot = slotOf(view, start, length)
+  const leading = (slot >>> SHARD_BITS) << LEADING_SHIFT
+  return (
+    (leading ^ SIGN) | (hashBytes(view, start, length, key) & REST_MASK) | (slot & ((1 << SHARD_BITS) - 1))
+  )
+}
+
+/** Where the keys of a slot are under `hashWithSlot`: in one shard, at positions from `from` and before `until`. */
+export const slotRange = (
+  slot: number
+): { readonly shard: number; readonly from: number; readonly until: number } => {
+  const leading = slot >>> SHARD_BITS
+  return {
+    shard: slot & ((1 << SHARD_BITS) - 1),
+    from: leading * 2 ** LEADING_SHIFT,
+    until: (leading + 1) * 2 ** LEADING_SHIFT
+  }
 }

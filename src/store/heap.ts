@@ -32,6 +32,7 @@ const FRAGMENTED_SHARE = 4
 const LOOKED_AT_MAX = 16
 const JOINED_MAX = 2
 
+const UNIT_BYTES = 8
 const NO_LISTS = new Uint16Array(CLASSES)
 /** By unit: the size of the free block that begins there. Used while blocks are joined; zeros else. */
 const freeAt = new Uint16Array(SEGMENT_UNITS)
@@ -53,8 +54,9 @@ export class Heap {
   private freshEnd = 0
   /** Lists that hold blocks large enough to be a region: index pages leave many as they grow. */
   private regions = 0
-  private usedUnits = 0
   private usedBytes = 0
+  /** Those of them that are in no segment that blocks are cut from. */
+  private apartBytes = 0
   private nextJoined = 0
 
   constructor(readonly segments: Segments) {}
@@ -77,7 +79,6 @@ export class Heap {
     const number = this.lists[sizeClass]!
     const ref = number !== 0 ? this.pop(number, sizeClass) : this.allocateNew(sizeClass, size)
     this.segments.tables[ref >> UNIT_BITS]![USED]! += size
-    this.usedUnits += size
     this.count(size << 3)
     return ref
   }
@@ -91,7 +92,6 @@ export class Heap {
     const sizeClass = classOfUnits(units)
     const size = unitsOfClass(sizeClass)
     const number = ref >> UNIT_BITS
-    this.usedUnits -= size
     this.count(-size << 3)
     this.put(number, ref & UNIT_MASK, sizeClass)
     const table = this.segments.tables[number]!
@@ -118,7 +118,7 @@ export class Heap {
     const { blobs } = this.segments
     blobs.places[number] = this.blobs.length
     this.blobs.push(number)
-    this.count(blobs.bytes[number]!.length)
+    this.countApart(blobs.bytes[number]!.length)
   }
 
   /** A blob of this heap belongs to none from now on. */
@@ -130,7 +130,7 @@ export class Heap {
       this.blobs[place] = last
       blobs.places[last] = place
     }
-    this.count(-blobs.bytes[number]!.length)
+    this.countApart(-blobs.bytes[number]!.length)
   }
 
   /** Gives everything back at once; nothing allocated from this heap may be used after. */
@@ -141,7 +141,7 @@ export class Heap {
     for (const number of this.blobs) segments.blobs.release(number)
     this.owned.length = this.singles.length = this.blobs.length = 0
     segments.usedBytes -= this.usedBytes
-    this.usedBytes = this.usedUnits = 0
+    this.usedBytes = this.apartBytes = 0
     this.lists = NO_LISTS
     this.regionUnit = this.regionEnd = this.freshUnit = this.freshEnd = this.regions = 0
   }
@@ -149,6 +149,11 @@ export class Heap {
   private count(bytes: number): void {
     this.usedBytes += bytes
     this.segments.usedBytes += bytes
+  }
+
+  private countApart(bytes: number): void {
+    this.apartBytes += bytes
+    this.count(bytes)
   }
 
   /** Puts a free block into its list. */
@@ -282,8 +287,9 @@ export class Heap {
 
   private isFragmented(): boolean {
     const units = this.owned.length * SEGMENT_UNITS
-    const apart = this.freshEnd - this.freshUnit + this.regionEnd - this.regionUnit
-    return (units - apart - this.usedUnits - SEGMENT_UNITS) * FRAGMENTED_SHARE > units
+    const uncut = this.freshEnd - this.freshUnit + this.regionEnd - this.regionUnit
+    const used = (this.usedBytes - this.apartBytes) / UNIT_BYTES
+    return (units - uncut - used - SEGMENT_UNITS) * FRAGMENTED_SHARE > units
   }
 
   /** Joins free blocks of a few segments until one is large enough; 0 where none is. */
@@ -344,13 +350,13 @@ export class Heap {
   private allocateSingle(units: number): number {
     const number = this.segments.takeSingle(unitsOfClass(classOfUnits(units)) << 3)
     this.singles.push(number)
-    this.count(this.segments.bytes[number]!.length)
+    this.countApart(this.segments.bytes[number]!.length)
     return number << UNIT_BITS
   }
 
   private releaseSingle(ref: number): void {
     const number = ref >> UNIT_BITS
-    this.count(-this.segments.bytes[number]!.length)
+    this.countApart(-this.segments.bytes[number]!.length)
     this.singles.splice(this.singles.indexOf(number), 1)
     this.segments.release(number)
   }

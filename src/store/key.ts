@@ -17,8 +17,9 @@ export class ByteSlice {
 
   /** Points to other bytes; gives itself. */
   point(bytes: Uint8Array, view: DataView, start: number, length: number): this {
-    this.bytes = bytes
-    this.view = view
+    // most often the same as before, and a test costs less than telling the garbage collector of a write
+    if (this.bytes !== bytes) this.bytes = bytes
+    if (this.view !== view) this.view = view
     this.start = start
     this.length = length
     return this
@@ -31,8 +32,8 @@ export class KeySlice extends ByteSlice {
 
   /** Points to another key; gives itself. */
   pointKey(bytes: Uint8Array, view: DataView, start: number, length: number, hash: number): this {
-    this.bytes = bytes
-    this.view = view
+    if (this.bytes !== bytes) this.bytes = bytes
+    if (this.view !== view) this.view = view
     this.start = start
     this.length = length
     this.hash = hash

@@ -14,7 +14,7 @@
  */
 import type { Alarm } from "./alarm.js"
 import { classOfUnits, unitsOfClass } from "./classes.js"
-import { type HashKey, hashBytes } from "./hash.js"
+import type { Hash, HashKey } from "./hash.js"
 import type { Heap } from "./heap.js"
 import { hasKeyAt, type Records } from "./record.js"
 import { type Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
@@ -42,6 +42,7 @@ export interface IndexContext {
   readonly segments: Segments
   readonly records: Records
   readonly hashKey: HashKey
+  readonly hash: Hash
   /** Hears of every deadline. */
   readonly alarm: Alarm
   /** Counts changes of where records lie: a ref found before the latest may be stale. */
@@ -160,7 +161,7 @@ export class KeyIndex {
   }
 
   /** Makes room until an entry is in; its page. */
-  private insertGrowing(hash: number, ref: number, page: number): number {
+  protected insertGrowing(hash: number, ref: number, page: number): number {
     do {
       this.makeRoom(hash, page)
       page = this.locate(hash)
@@ -223,7 +224,8 @@ export class KeyIndex {
     const view = this.segments.views[ref >> UNIT_BITS]!
     const start = this.records.keyStart(ref)
     const length = this.records.keyLength(ref)
-    return this.find(hashBytes(view, start, length, this.context.hashKey), view, start, length) === ref
+    const { hash, hashKey } = this.context
+    return this.find(hash(view, start, length, hashKey), view, start, length) === ref
   }
 
   /**

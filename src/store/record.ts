@@ -17,6 +17,7 @@
  * a way of its own, for which the header is read once.
  */
 import { copyWords } from "../values/bytes.js"
+import { classOfUnits } from "./classes.js"
 import { equalsWords } from "./hash.js"
 import type { ByteSlice } from "./key.js"
 import { type Segments, UNIT_BITS, UNIT_MASK } from "./segments.js"
@@ -61,6 +62,9 @@ export const ACCESS_MASK = 0xffffff
 /** The 64-bit deadline of a key that has none. */
 export const NO_DEADLINE = -1
 
+/** Bytes before the key of a plain record. */
+const PLAIN_BYTES = 8
+
 /** Words from the start of a record to a field. */
 const LONG_KEY = 2
 const LONG_VALUE = 3
@@ -80,16 +84,15 @@ export const unitsFor = (shape: number, keyLength: number, valueLength: number):
 
 /** The second word of a record's header; `at` is the word that the record begins at. */
 export const headerAt = (words: Int32Array, at: number): number => words[at + 1]!
-/** The flags that shape a record, of its header. */
-export const shapeAt = (header: number): number => header & SHAPE
-/** Whether a header is that of a short record: one that has its lengths in the header. `short…` are of those alone. */
-export const isShort = (header: number): boolean => (header & FLAG_LONG) === 0
-/** Whether a value can be in a short record whose key is. */
+/** Whether a value can be in a short record (one that has its lengths in its header) whose key is. */
 export const fitsShort = (valueLength: number): boolean => valueLength <= VALUE_BYTES_INSIDE_MAX
 export const shortValueLength = (header: number): number => header >>> 16
-/** Units of a short record's block. */
-export const shortUnits = (header: number, keyLength: number, valueLength: number): number =>
-  ((KEY_WORDS[header & SHAPE]! << 2) + keyLength + valueLength + 7) >>> 3
+/** Whether the block of a plain record is that of one with another value. */
+export const fitsPlainBlock = (header: number, keyLength: number, valueLength: number): boolean => {
+  const oldUnits = (PLAIN_BYTES + keyLength + (header >>> 16) + 7) >>> 3
+  const units = (PLAIN_BYTES + keyLength + valueLength + 7) >>> 3
+  return units === oldUnits || classOfUnits(units) === classOfUnits(oldUnits)
+}
 /** Gives a short record another type, encoding and access time, and a value of another length in the same block. */
 export const changeShort = (
   words: Int32Array,
@@ -104,7 +107,8 @@ export const changeShort = (
 /** Whether a header is that of a plain record. */
 export const isPlain = (header: number): boolean => (header & SHAPE) === 0
 /** Where the value of a plain record begins: an offset in bytes into the segment. */
-export const plainValueStart = (at: number, header: number): number => (at << 2) + 8 + ((header >> 8) & 0xff)
+export const plainValueStart = (at: number, header: number): number =>
+  (at << 2) + PLAIN_BYTES + ((header >> 8) & 0xff)
 /** Type and encoding as the first word has them. */
 export const typeAndEncoding = (type: number, encoding: number): number => type | (encoding << 4)
 /** The same of a record. */

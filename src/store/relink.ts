@@ -5,6 +5,7 @@
  * lies. Where there is no memory (these throw then) nothing has changed.
  */
 import { copyWords } from "../values/bytes.js"
+import { typeOf } from "../values/types.js"
 import type { Database, Keyspace } from "./database.js"
 import type { KeySlice } from "./key.js"
 import { FLAG_EXPIRES, FLAG_OUTSIDE, typeAndEncodingAt } from "./record.js"
@@ -25,21 +26,22 @@ const put = (shard: Shard, key: KeySlice, ref: number): void => {
   }
 }
 
-/** A record like another's, under another key in a shard; its value is still to be written, its deadline is set. */
+/** A record like another's, under another key in a shard; `handle` is of a value outside, or 0 of one inside. */
 const remake = (
   keyspace: Keyspace,
   from: number,
   clock: number,
   shard: Shard,
   key: KeySlice,
-  emptyHandle: boolean
-): number => {
+  handle: number
+): void => {
   const { records } = keyspace
   const flags = records.hasDeadline(from) ? FLAG_EXPIRES : 0
   const form = typeAndEncodingAt(keyspace.segments.words[from >> UNIT_BITS]!, (from & UNIT_MASK) << 1)
   const length = records.valueLength(from)
+  const outside = records.isOutside(from)
   if (flags !== 0) shard.openWheel(keyspace.now)
-  const ref = emptyHandle
+  const ref = outside
     ? shard.createOutside(form, clock, flags | FLAG_OUTSIDE, key, length, NO_HANDLE)
     : shard.createRecord(form, clock, flags, key, length)
   put(shard, key, ref)
@@ -47,10 +49,12 @@ const remake = (
     records.setDeadline(ref, keyspace.deadlineOf(from))
     shard.wheel!.add(ref)
   }
-  return ref
+  if (outside) records.setOutside(ref, handle)
+  else copyInside(keyspace, from, ref)
 }
 
-const copyValue = (keyspace: Keyspace, from: number, to: number): void => {
+/** A value inside its record is bytes, whatever its type. */
+const copyInside = (keyspace: Keyspace, from: number, to: number): void => {
   const { records } = keyspace
   copyWords(
     records.valueView(from),
@@ -65,8 +69,20 @@ const copyValue = (keyspace: Keyspace, from: number, to: number): void => {
 
 /** Makes a key hold what the record `from` holds, with its deadline. */
 export const copyKey = (keyspace: Keyspace, from: number, database: Database, key: KeySlice): void => {
+  const { records } = keyspace
   const shard = keyspace.writable(database, key.hash)
-  copyValue(keyspace, from, remake(keyspace, from, keyspace.clock, shard, key, false))
+  if (!records.isOutside(from)) {
+    remake(keyspace, from, keyspace.clock, shard, key, NO_HANDLE)
+    return
+  }
+  const { outside } = typeOf(keyspace, from)
+  const handle = outside.copy(shard.heap, records.outside(from), records.valueLength(from))
+  try {
+    remake(keyspace, from, keyspace.clock, shard, key, handle)
+  } catch (cause) {
+    outside.free(shard.heap, handle)
+    throw cause
+  }
 }
 
 /** Gives the record `ref`, whose key has this hash in `from`, another key or another database. */
@@ -81,15 +97,12 @@ export const moveKey = (
   const { records } = keyspace
   const source = keyspace.shard(from, hash)
   const target = keyspace.writable(database, key.hash)
-  const outside = records.isOutside(ref)
-  const fresh = remake(keyspace, ref, records.access(ref), target, key, outside)
+  const handle = records.isOutside(ref) ? records.outside(ref) : NO_HANDLE
+  remake(keyspace, ref, records.access(ref), target, key, handle)
   if (source.snapshot !== null) source.snapshot.beforeChange(source, ref)
-  if (outside) {
-    const handle = records.outside(ref)
-    source.heap.yieldBlob(handle)
-    target.heap.adoptBlob(handle)
-    records.setOutside(fresh, handle)
+  if (handle !== NO_HANDLE) {
+    typeOf(keyspace, ref).outside.move(source.heap, target.heap, handle)
     records.setOutside(ref, NO_HANDLE)
-  } else copyValue(keyspace, ref, fresh)
+  }
   source.remove(ref)
 }

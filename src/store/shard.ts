@@ -4,6 +4,7 @@
  * Pages and records are blocks of the shard's heap, so that dropping the shard drops all. Whatever needs memory is
  * allocated before anything is changed: a write that throws (memory.ts) leaves the shard as it was.
  */
+import { types } from "../values/types.js"
 import { Heap } from "./heap.js"
 import type { ByteSlice } from "./key.js"
 import { type IndexContext, KeyIndex } from "./keyIndex.js"
@@ -85,10 +86,10 @@ export class Shard extends KeyIndex {
     return ref
   }
 
-  /** Puts a new record into the index, as KeyIndex does; where that cannot grow, the record is freed. */
-  override insert(hash: number, ref: number): void {
+  /** As KeyIndex does it; where the index cannot grow, the record is freed. */
+  protected override insertGrowing(hash: number, ref: number, page: number): number {
     try {
-      super.insert(hash, ref)
+      return super.insertGrowing(hash, ref, page)
     } catch (cause) {
       this.release(ref)
       throw cause
@@ -103,9 +104,10 @@ export class Shard extends KeyIndex {
 
   /** Frees the blocks of a record that is in no index at all. */
   private release(ref: number): void {
-    if (this.records.isOutside(ref)) {
-      const blob = this.records.outside(ref)
-      if (blob !== 0) this.heap.releaseBlob(blob)
+    const { records } = this
+    if (records.isOutside(ref)) {
+      const handle = records.outside(ref)
+      if (handle !== 0) types[records.type(ref)]!.outside.free(this.heap, handle)
     }
     this.heap.release(ref, this.records.units(ref))
   }

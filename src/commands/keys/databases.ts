@@ -11,7 +11,7 @@ import type { CommandRecord } from "../../engine/record.js"
 import { SHARDS } from "../../store/database.js"
 import type { Shard } from "../../store/shard.js"
 import { matchBytes } from "../../values/glob.js"
-import { TYPE_NAMES } from "./generic.js"
+import { typeOf } from "../../values/types.js"
 
 const POSITIONS = 4294967296
 const SCAN_COUNT = 10
@@ -121,7 +121,7 @@ const scan = (c: Invocation): void => {
       left--
       if (!keyMatches(c, ref, pattern)) return
       if (keyspace.isExpired(ref)) expired.push({ shard, ref })
-      else if (type === undefined || TYPE_NAMES[keyspace.records.type(ref)] === type) found.add(ref)
+      else if (type === undefined || typeOf(keyspace, ref).name === type) found.add(ref)
     })
     if (position < 0) {
       shardIndex++

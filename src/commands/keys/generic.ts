@@ -7,17 +7,11 @@ import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt, keysFrom } from "../../engine/record.js"
 import type { Database } from "../../store/database.js"
-import { ACCESS_MASK, ENCODING_INT, ENCODING_RAW, TYPE_STRING } from "../../store/record.js"
+import { ACCESS_MASK } from "../../store/record.js"
 import { copyKey, moveKey } from "../../store/relink.js"
-import { integerOf } from "../../values/string.js"
+import { typeOf } from "../../values/types.js"
 import { helpRecord } from "../help.js"
 
-/** What TYPE says, by a record's type. */
-export const TYPE_NAMES: ReadonlyArray<string> = ["string"]
-
-const EMBEDDED_BYTES_MAX = 44
-const SHARED_INTEGERS = 10000
-const SHARED_REFERENCES = 2147483647
 const INT32_MIN = -2147483648
 const INT32_MAX = 2147483647
 
@@ -61,7 +55,7 @@ const countKeys =
 const type = (c: Invocation): void => {
   const ref = c.find(1)
   c.keyspace.noteLookUp(ref)
-  c.reply.simple(ref === 0 ? "none" : TYPE_NAMES[c.keyspace.records.type(ref)]!)
+  c.reply.simple(ref === 0 ? "none" : typeOf(c.keyspace, ref).name)
 }
 
 const sameKey = (c: Invocation): boolean => c.argument(1).equals(c.argument(2))
@@ -158,28 +152,14 @@ const inspected = (c: Invocation): number => {
   return ref
 }
 
-/** What OBJECT ENCODING says. */
-const encodingName = (c: Invocation, ref: number): string => {
-  const { records } = c.keyspace
-  const encoding = records.encoding(ref)
-  if (encoding === ENCODING_INT) return "int"
-  return encoding === ENCODING_RAW || records.valueLength(ref) > EMBEDDED_BYTES_MAX ? "raw" : "embstr"
-}
-
 const objectEncoding = (c: Invocation): void => {
   const ref = inspected(c)
-  if (ref !== 0) c.reply.bulkText(encodingName(c, ref))
+  if (ref !== 0) c.reply.bulkText(typeOf(c.keyspace, ref).encoding(c.keyspace, ref))
 }
 
 const objectRefcount = (c: Invocation): void => {
   const ref = inspected(c)
-  if (ref === 0) return
-  const { records } = c.keyspace
-  const value =
-    records.type(ref) === TYPE_STRING && records.encoding(ref) === ENCODING_INT
-      ? integerOf(c.keyspace, ref)!
-      : -1
-  c.reply.integer(value >= 0 && value < SHARED_INTEGERS ? SHARED_REFERENCES : 1)
+  if (ref !== 0) c.reply.integer(typeOf(c.keyspace, ref).references(c.keyspace, ref))
 }
 
 const objectIdletime = (c: Invocation): void => {

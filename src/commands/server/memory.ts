@@ -7,51 +7,31 @@ import { indexBytes, memoryAccount } from "../../engine/memory.js"
 import { type CommandRecord, keyAt } from "../../engine/record.js"
 import { classOfUnits, unitsOfClass } from "../../store/classes.js"
 import type { Keyspace } from "../../store/database.js"
-import { ACCESS_MASK, ENCODING_BYTES, ENCODING_INT } from "../../store/record.js"
-import { integerOf, lengthOf } from "../../values/string.js"
+import { ACCESS_MASK } from "../../store/record.js"
+import { typeOf } from "../../values/types.js"
 import { helpRecord } from "../help.js"
 
 const UNIT_BYTES = 8
 /** A key's share of its shard's index: a slot of 8 bytes, at the fill that pages have on average. */
 const INDEX_BYTES = 12
-const EMBEDDED_BYTES_MAX = 44
 
-const INT8_MAX = 127
-const INT16_MAX = 32767
-const INT32_MAX = 2147483647
-
-/** Bytes that a key takes: its block, and its share of the index. */
-const usageOf = (keyspace: Keyspace, ref: number): number =>
-  unitsOfClass(classOfUnits(keyspace.records.units(ref))) * UNIT_BYTES + INDEX_BYTES
-
-/** Bytes that a string takes in an RDB file, uncompressed. */
-const serializedLength = (keyspace: Keyspace, ref: number): number => {
-  const length = lengthOf(keyspace, ref)
-  const integer = integerOf(keyspace, ref)
-  if (typeof integer === "number") {
-    const magnitude = integer < 0 ? -integer - 1 : integer
-    if (magnitude <= INT8_MAX) return 2
-    if (magnitude <= INT16_MAX) return 3
-    if (magnitude <= INT32_MAX) return 5
-  }
-  return length + (length < 64 ? 1 : length < 16384 ? 2 : 5)
-}
-
-const encodingName = (keyspace: Keyspace, ref: number): string => {
-  const encoding = keyspace.records.encoding(ref)
-  if (encoding === ENCODING_INT) return "int"
-  return encoding === ENCODING_BYTES && keyspace.records.valueLength(ref) <= EMBEDDED_BYTES_MAX
-    ? "embstr"
-    : "raw"
+/** Bytes that a key takes: its block, what is outside of it, and its share of the index. */
+const usageOf = (keyspace: Keyspace, ref: number): number => {
+  const { records, segments } = keyspace
+  const block = unitsOfClass(classOfUnits(records.units(ref))) * UNIT_BYTES + INDEX_BYTES
+  return records.isOutside(ref)
+    ? block + typeOf(keyspace, ref).outside.bytes(segments, records.outside(ref))
+    : block
 }
 
 /** The line of DEBUG OBJECT. */
 export const describeObject = (keyspace: Keyspace, ref: number): string => {
+  const type = typeOf(keyspace, ref)
   const access = keyspace.records.access(ref)
   const idleSeconds = (keyspace.clock - access) & ACCESS_MASK
   return (
-    `Value at:0x${ref.toString(16).padStart(8, "0")} refcount:1 encoding:${encodingName(keyspace, ref)} ` +
-    `serializedlength:${serializedLength(keyspace, ref)} lru:${access} lru_seconds_idle:${idleSeconds}`
+    `Value at:0x${ref.toString(16).padStart(8, "0")} refcount:1 encoding:${type.encoding(keyspace, ref)} ` +
+    `serializedlength:${type.serializedBytes(keyspace, ref)} lru:${access} lru_seconds_idle:${idleSeconds}`
   )
 }
 

@@ -7,8 +7,9 @@ import * as Events from "../../changes/events.js"
 import * as Errors from "../../engine/errors.js"
 import type { Invocation } from "../../engine/invocation.js"
 import { type CommandRecord, keyAt, keysFrom } from "../../engine/record.js"
-import type { Deadline } from "../../store/database.js"
+import { type Deadline, KEEP_OLD } from "../../store/database.js"
 import { NO_DEADLINE, TYPE_STRING } from "../../store/record.js"
+import { integerBytes } from "../../values/integer.js"
 import { lengthOf, writeBulk } from "../../values/string.js"
 import { EX, PX, positiveDeadline, type TimeForm, timeForm } from "../keys/deadline.js"
 
@@ -225,12 +226,53 @@ const mget = (c: Invocation): void => {
   }
 }
 
-const setPairs = (c: Invocation, hashes: Int32Array): void => {
+const DIGIT_LAST = 57
+
+/** Bytes that an argument takes as a value. */
+const valueBytes = (c: Invocation, index: number): number => {
+  // most values are seen at their first byte to be no integer
+  const integer = c.bytes[c.start(index)]! <= DIGIT_LAST ? c.integer(index) : undefined
+  return integer === undefined ? c.length(index) : integerBytes(integer)
+}
+
+/** The records of MSET's keys where each takes its value in place; reused. */
+let places = new Int32Array(64)
+
+/** Fills `places`; false where a pair needs memory. */
+const findPlaces = (c: Invocation): boolean => {
+  if (places.length < c.argc) places = new Int32Array(c.argc * 2)
   for (let i = 1, pair = 0; i < c.argc; i += 2, pair++) {
-    c.setArgument(i, hashes[pair]!, i + 1, NO_DEADLINE, c.knownLoaded(pair, i))
-    c.touched(Events.SET, i)
+    const ref = c.knownLoaded(pair, i)
+    if (ref === 0 || !c.keyspace.isInPlace(ref, c.length(i), valueBytes(c, i + 1))) return false
+    places[pair] = ref
+  }
+  return true
+}
+
+/** Sets all pairs, or none where memory runs out. */
+const setPairs = (c: Invocation, hashes: Int32Array): void => {
+  if (findPlaces(c)) {
+    for (let i = 1, pair = 0; i < c.argc; i += 2, pair++) {
+      c.setArgument(i, hashes[pair]!, i + 1, NO_DEADLINE, places[pair]!)
+      c.touched(Events.SET, i)
+    }
+  } else {
+    setKeeping(c, hashes)
+    for (let i = 1; i < c.argc; i += 2) c.touched(Events.SET, i)
   }
   c.received()
+}
+
+const setKeeping = (c: Invocation, hashes: Int32Array): void => {
+  const { undo } = c.keyspace
+  try {
+    for (let i = 1, pair = 0; i < c.argc; i += 2, pair++)
+      c.setArgument(i, hashes[pair]!, i + 1, NO_DEADLINE, KEEP_OLD)
+  } catch (cause) {
+    undo.undo()
+    throw cause
+  }
+  undo.commit()
 }
 
 const mset = (c: Invocation): void => {

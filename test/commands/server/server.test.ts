@@ -320,6 +320,16 @@ describe("other server commands", () => {
     expect(call("MEMORY", "USAGE", "k", "SAMPLES", "-1")).toBe("-ERR syntax error")
   })
 
+  it("MEMORY USAGE counts a value that is outside its record, and that of a copy", () => {
+    const { call } = makeServerEngine()
+    call("SET", "k", "x".repeat(1_000_000))
+    call("COPY", "k", "copy")
+    for (const key of ["k", "copy"]) {
+      expect(call("MEMORY", "USAGE", key)).toBeGreaterThan(1_000_000)
+      expect(call("MEMORY", "USAGE", key)).toBeLessThan(1_200_000)
+    }
+  })
+
   it("HELP of each container is an array of lines", () => {
     const { call } = makeServerEngine()
     for (const name of ["CLIENT", "CONFIG", "COMMAND", "MEMORY", "SCRIPT", "ACL", "MODULE"]) {
