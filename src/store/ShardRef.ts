@@ -25,10 +25,14 @@ const variance = { _A: (shard: Shard) => shard }
 export class ShardRef extends Effectable.Class<Shard> implements Ref.Ref<Shard>, ShardCell {
   readonly [Ref.RefTypeId] = variance
   readonly [Readable.TypeId]: Readable.TypeId = Readable.TypeId
-  readonly get: Effect.Effect<Shard> = Effect.sync(() => this.current)
 
   constructor(public current: Shard) {
     super()
+  }
+
+  /** Made when it is asked for: there are many Refs, and few are read so. */
+  get get(): Effect.Effect<Shard> {
+    return Effect.sync(() => this.current)
   }
 
   commit(): Effect.Effect<Shard> {

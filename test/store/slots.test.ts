@@ -7,6 +7,7 @@ import { Keyspace, SHARDS } from "../../src/store/database.js"
 import { crc16, makeHashKey, SLOTS, slotOf, slotRange } from "../../src/store/hash.js"
 import { ByteSlice, KeySlice } from "../../src/store/key.js"
 import { NO_DEADLINE } from "../../src/store/record.js"
+import { ShardRef } from "../../src/store/ShardRef.js"
 import { setText } from "../../src/values/string.js"
 import { START_MS, seeded } from "../support/engine.js"
 
@@ -26,7 +27,7 @@ class Store {
       databases: 1,
       hashKey: makeHashKey(3, 4),
       slots,
-      makeCell: (shard) => ({ current: shard }),
+      makeCell: (shard) => new ShardRef(shard),
       now: START_MS,
       random: seeded(1)
     })
