@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -12,6 +13,34 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const dist = join(root, "dist")
 const cacheTimeoutMs = 20_000
 
+/** Modules of Node that a start can do without: each takes a millisecond or several to load. */
+const lateModules = ["child_process", "crypto", "os", "readline", "v8", "worker_threads", "zlib"]
+
+/** Has them loaded by the first use of what they export, in our code and in that of the packages. */
+const loadLate = {
+  name: "load-late",
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^(node:)?(${lateModules.join("|")})$`) }, ({ namespace, path }) =>
+      namespace === "late"
+        ? { path, external: true }
+        : { path: path.replace(/^node:/, ""), namespace: "late" }
+    )
+    build.onLoad({ filter: /.*/, namespace: "late" }, ({ path }) => {
+      const names = Object.keys(createRequire(import.meta.url)(`node:${path}`))
+      return {
+        contents: `let loaded
+          const late = {}
+          for (const name of ${JSON.stringify(names)})
+            Object.defineProperty(late, name, {
+              enumerable: true,
+              get: () => (loaded ??= require("node:${path}"))[name]
+            })
+          module.exports = late`
+      }
+    })
+  }
+}
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -20,6 +49,7 @@ const common = {
   target: "node20",
   minify: true,
   legalComments: "none",
+  plugins: [loadLate],
   logLevel: "warning"
 }
 
