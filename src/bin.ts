@@ -36,20 +36,38 @@ const userDirectory = (): string | null => {
   return base ? path.join(base, "effect-kv") : null
 }
 
+/** Bytes compared at once. */
+const pieceBytes = 64 * 1024
+
+/** Whether the second half of a file is as the first. */
+const isRepeated = (file: number, first: Buffer): boolean => {
+  const piece = Buffer.allocUnsafe(pieceBytes)
+  for (let at = 0; at < first.length; at += pieceBytes) {
+    const expected = first.subarray(at, at + pieceBytes)
+    const count = fs.readSync(file, piece, 0, expected.length, first.length + at)
+    if (!expected.equals(piece.subarray(0, count))) return false
+  }
+  return first.length > 0
+}
+
 /**
  * A cache holds code: only what this user (or root) alone may write is read. V8 does not notice every damaged cache, so
  * the file has the data twice: comparing takes less time than loading any hash.
  */
-const read = (file: string): Buffer | null => {
+const read = (name: string): Buffer | null => {
+  let file: number | null = null
   try {
-    const { mode, uid } = fs.statSync(file)
+    file = fs.openSync(name, "r")
+    const { mode, size, uid } = fs.fstatSync(file)
     if (process.getuid !== undefined && ((mode & 0o022) !== 0 || (uid !== 0 && uid !== process.getuid())))
       return null
-    const bytes = fs.readFileSync(file)
-    const data = bytes.subarray(0, bytes.length >> 1)
-    return data.length > 0 && data.equals(bytes.subarray(data.length)) ? data : null
+    const data = Buffer.alloc(size >> 1)
+    fs.readSync(file, data, 0, data.length, 0)
+    return isRepeated(file, data) ? data : null
   } catch {
     return null
+  } finally {
+    if (file !== null) fs.closeSync(file)
   }
 }
 
