@@ -12,9 +12,7 @@
  *
  * @since 0.1.0
  */
-import { createHash } from "node:crypto"
 import * as fs from "node:fs"
-import { createRequire } from "node:module"
 import * as path from "node:path"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
@@ -30,11 +28,6 @@ interface Program {
 /** Long enough for the start to be over; short enough for V8 to have kept what it compiled for it. */
 const writeAfterMs = 1000
 
-/** Bytes of the hash before the data: V8 does not notice every damaged cache. */
-const hashBytes = 20
-
-const hashOf = (data: Uint8Array): Buffer => createHash("sha1").update(data).digest()
-
 /** The directory of the user's caches, or null where there is none. */
 const userDirectory = (): string | null => {
   const { HOME, LOCALAPPDATA, XDG_CACHE_HOME } = process.env
@@ -43,17 +36,38 @@ const userDirectory = (): string | null => {
   return base ? path.join(base, "effect-kv") : null
 }
 
-/** A cache holds code: only what this user (or root) alone may write is read. */
-const read = (file: string): Buffer | null => {
+/** Bytes compared at once. */
+const pieceBytes = 64 * 1024
+
+/** Whether the second half of a file is as the first. */
+const isRepeated = (file: number, first: Buffer): boolean => {
+  const piece = Buffer.allocUnsafe(pieceBytes)
+  for (let at = 0; at < first.length; at += pieceBytes) {
+    const expected = first.subarray(at, at + pieceBytes)
+    const count = fs.readSync(file, piece, 0, expected.length, first.length + at)
+    if (!expected.equals(piece.subarray(0, count))) return false
+  }
+  return first.length > 0
+}
+
+/**
+ * A cache holds code: only what this user (or root) alone may write is read. V8 does not notice every damaged cache, so
+ * the file has the data twice: comparing takes less time than loading any hash.
+ */
+const read = (name: string): Buffer | null => {
+  let file: number | null = null
   try {
-    const { mode, uid } = fs.statSync(file)
+    file = fs.openSync(name, "r")
+    const { mode, size, uid } = fs.fstatSync(file)
     if (process.getuid !== undefined && ((mode & 0o022) !== 0 || (uid !== 0 && uid !== process.getuid())))
       return null
-    const bytes = fs.readFileSync(file)
-    const data = bytes.subarray(hashBytes)
-    return bytes.length > hashBytes && hashOf(data).equals(bytes.subarray(0, hashBytes)) ? data : null
+    const data = Buffer.alloc(size >> 1)
+    fs.readSync(file, data, 0, data.length, 0)
+    return isRepeated(file, data) ? data : null
   } catch {
     return null
+  } finally {
+    if (file !== null) fs.closeSync(file)
   }
 }
 
@@ -63,7 +77,7 @@ const write = (file: string, data: Buffer): void => {
   try {
     fs.mkdirSync(path.dirname(path.dirname(file)), { recursive: true })
     if (!fs.existsSync(path.dirname(file))) fs.mkdirSync(path.dirname(file), { mode: 0o700 })
-    fs.writeFileSync(temporary, Buffer.concat([hashOf(data), data]), { mode: 0o600 })
+    fs.writeFileSync(temporary, Buffer.concat([data, data]), { mode: 0o600 })
     fs.renameSync(temporary, file)
     // those of other bundles and of other versions of Node
     const stale = fs.readdirSync(path.dirname(file)).filter((name) => !name.startsWith(path.basename(file)))
@@ -76,35 +90,58 @@ const write = (file: string, data: Buffer): void => {
 
 const cachesMax = 4
 
+/** Right after the start: what it makes lives on, and collections while the space is small would copy it twice. */
+const holdAfterMs = 10
+
+/** V8's flags as the start found them, and with the space held down */
+let firstFlags = 0
+let heldFlags = 0
+
+/**
+ * The path of a request makes next to no garbage, so the space for young objects stays as small as the start leaves
+ * it: it would grow to 16 MiB with the first burst of connections, which is memory for some 300,000 keys.
+ */
+const holdYoungSpace = (): void => {
+  firstFlags = v8.cachedDataVersionTag()
+  v8.setFlagsFromString("--semi-space-growth-factor=1")
+  heldFlags = v8.cachedDataVersionTag()
+}
+
+/** V8 refuses a cache made under other flags than it is read under. The Lua VM lets the space grow again. */
+const withFirstFlags = (run: () => void): void => {
+  const held = v8.cachedDataVersionTag() === heldFlags
+  if (held) v8.setFlagsFromString("--semi-space-growth-factor=2")
+  if (v8.cachedDataVersionTag() === firstFlags) run()
+  if (held) v8.setFlagsFromString("--semi-space-growth-factor=1")
+}
+
+/** Of a V8 that was given flags, a cache of its own: V8 refuses one made under others. */
+const flagged = process.execArgv.length > 0 || Boolean(process.env.NODE_OPTIONS)
+
 const load = (): Program => {
   const bundle = path.join(__dirname, BUNDLE)
   // ASCII alone, so V8 keeps one byte a character
   const source = fs.readFileSync(bundle, "latin1")
-  const tag = v8.cachedDataVersionTag()
-  const name = `${BUNDLE}.${process.version}-${process.arch}-${tag.toString(16)}.cache`
+  const suffix = flagged ? `-${v8.cachedDataVersionTag().toString(16)}` : ""
+  const name = `${BUNDLE}.${process.version}-${process.arch}${suffix}.cache`
   const directory = userDirectory()
   const own = directory === null ? null : path.join(directory, name)
   const enabled = !process.env.NODE_DISABLE_COMPILE_CACHE
+  const compile = (cachedData: Buffer | null): vm.Script =>
+    new vm.Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
+      filename: bundle,
+      ...(cachedData === null ? {} : { cachedData })
+    })
   const cachedData = enabled ? (read(path.join(__dirname, name)) ?? (own === null ? null : read(own))) : null
-  const script = new vm.Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
-    filename: bundle,
-    ...(cachedData === null ? {} : { cachedData })
-  })
+  const script = compile(cachedData)
   const module = { exports: {} }
-  script.runInThisContext()(module.exports, createRequire(bundle), module, bundle, __dirname)
+  // the loader stands beside the bundle, so what is `require` here is `require` there
+  script.runInThisContext()(module.exports, require, module, bundle, __dirname)
+  setTimeout(holdYoungSpace, holdAfterMs).unref()
   if (enabled && own !== null && (cachedData === null || script.cachedDataRejected === true)) {
-    setTimeout(() => {
-      // under other flags (the Lua VM changes one) V8 would refuse it
-      if (v8.cachedDataVersionTag() === tag) write(own, script.createCachedData())
-    }, writeAfterMs).unref()
+    setTimeout(() => withFirstFlags(() => write(own, script.createCachedData())), writeAfterMs).unref()
   }
   return module.exports as Program
 }
 
-/**
- * The path of a request makes next to no garbage, so the space for young objects stays as small as it starts: it would
- * grow to 16 MiB with the first burst of connections, which is memory for some 300,000 keys. Before the cache is read:
- * V8 refuses one made under other flags.
- */
-v8.setFlagsFromString("--semi-space-growth-factor=1")
 load().main(process.argv.slice(2))

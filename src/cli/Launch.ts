@@ -14,7 +14,6 @@ import type * as ValidationError from "@effect/cli/ValidationError"
 import * as Runtime from "@effect/platform/Runtime"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -31,6 +30,7 @@ import * as ServerConfig from "../ServerConfig.js"
 import { type Normalized, normalize } from "./arguments.js"
 import { featuredNames, footer, type Given, make, optionNames, type Purpose, summary } from "./Command.js"
 import { bashCompletions } from "./completions.js"
+import * as LateTerminal from "./LateTerminal.js"
 import { type Signals, signals } from "./signals.js"
 import { greeting, linesOf, settingsOf, versionLine } from "./startup.js"
 
@@ -136,7 +136,7 @@ const withoutColours = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
 const withoutEscapes = (text: unknown): unknown =>
   typeof text === "string" ? stripVTControlCharacters(text) : text
 
-const environment = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
+const environment = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, LateTerminal.layer)
 
 /**
  * What the words of a command line ask for.

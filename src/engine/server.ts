@@ -47,9 +47,8 @@ export interface LoadingFigures {
 }
 
 export class ServerState {
-  readonly runId: string
-  /** Changed by DEBUG CHANGE-REPL-ID. */
-  replicationId: string
+  private runIdMade: string | null = null
+  private replicationIdMade: string | null = null
   /** The port that is listened on, 0 for none: written by the listener, as `port 0` may have it chosen. */
   tcpPort: number
   /** Of the AOF: set once, by whoever puts the engine together. */
@@ -79,10 +78,24 @@ export class ServerState {
     /** Unix ms at the start. */
     readonly startedAt: number
   ) {
-    this.runId = host.randomHex(40)
-    this.replicationId = host.randomHex(40)
     this.tcpPort = settings.port
     this.lastSaveAt = Math.floor(startedAt / 1000)
+  }
+
+  /** Made when it is first asked for, as is the other: what makes them takes Node long to load. */
+  get runId(): string {
+    this.runIdMade ??= this.host.randomHex(40)
+    return this.runIdMade
+  }
+
+  get replicationId(): string {
+    this.replicationIdMade ??= this.host.randomHex(40)
+    return this.replicationIdMade
+  }
+
+  /** DEBUG CHANGE-REPL-ID. */
+  changeReplicationId(): void {
+    this.replicationIdMade = this.host.randomHex(40)
   }
 
   /** Counts an error reply that lies at [start, end) of `bytes`, from its "-" on. */

@@ -3,6 +3,8 @@
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
+import { createRequire } from "node:module"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -12,6 +14,37 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const dist = join(root, "dist")
 const cacheTimeoutMs = 20_000
 
+/** Has the Lua VM's code in the cache, so that a server's first script need not compile it. */
+const script = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])"
+
+/** Modules of Node that a start can do without: each takes a millisecond or several to load. */
+const lateModules = ["child_process", "crypto", "os", "readline", "v8", "worker_threads", "zlib"]
+
+/** Has them loaded by the first use of what they export, in our code and in that of the packages. */
+const loadLate = {
+  name: "load-late",
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^(node:)?(${lateModules.join("|")})$`) }, ({ namespace, path }) =>
+      namespace === "late"
+        ? { path, external: true }
+        : { path: path.replace(/^node:/, ""), namespace: "late" }
+    )
+    build.onLoad({ filter: /.*/, namespace: "late" }, ({ path }) => {
+      const names = Object.keys(createRequire(import.meta.url)(`node:${path}`))
+      return {
+        contents: `let loaded
+          const late = {}
+          for (const name of ${JSON.stringify(names)})
+            Object.defineProperty(late, name, {
+              enumerable: true,
+              get: () => (loaded ??= require("node:${path}"))[name]
+            })
+          module.exports = late`
+      }
+    })
+  }
+}
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -20,6 +53,7 @@ const common = {
   target: "node20",
   minify: true,
   legalComments: "none",
+  plugins: [loadLate],
   logLevel: "warning"
 }
 
@@ -53,6 +87,18 @@ async function buildLoader(bundle) {
   )
 }
 
+/** Runs the script by a server that listens on this Unix socket. */
+async function runScript(path) {
+  const words = ["EVAL", script, "1", "key", "value"]
+  const request = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")
+  await new Promise((resolve) => {
+    const socket = connect(path, () => socket.write(`*${words.length}\r\n${request}`))
+    socket.once("data", () => socket.destroy())
+    socket.on("error", () => {})
+    socket.once("close", resolve)
+  })
+}
+
 /** Starts the server with an empty cache directory, and takes what it writes there. */
 async function buildCache() {
   const directory = fs.mkdtempSync(join(tmpdir(), "effect-kv-build-"))
@@ -68,6 +114,11 @@ async function buildCache() {
   const written = () =>
     (fs.existsSync(caches) ? fs.readdirSync(caches) : []).find((name) => name.endsWith(".cache"))
   const deadline = Date.now() + cacheTimeoutMs
+  const socket = join(directory, "socket")
+  while (!fs.existsSync(socket) && server.exitCode === null && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  await runScript(socket)
   while (written() === undefined && server.exitCode === null && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

@@ -101,7 +101,9 @@ export const nodeServerHost = (log: ServerHost["log"]): ServerHost => {
   return {
     processId: process.pid,
     executable: process.argv[1] ?? process.execPath,
-    operatingSystem: `${os.type()} ${os.release()} ${MACHINES[process.arch] ?? process.arch}`,
+    get operatingSystem() {
+      return `${os.type()} ${os.release()} ${MACHINES[process.arch] ?? process.arch}`
+    },
     nodeVersion: process.versions.node,
     memory: () => {
       const { external, heapTotal, rss } = process.memoryUsage()

@@ -22,6 +22,7 @@ import { type Connection, hostPort } from "./connection.js"
 import { descriptorsLeft } from "./descriptors.js"
 import { HandleShare, handles, takeOver } from "./handle.js"
 import { Lingering } from "./lingering.js"
+import { listen as listenAt } from "./listen.js"
 import { StreamConnection } from "./stream.js"
 import * as UnixSocket from "./UnixSocket.js"
 
@@ -85,7 +86,7 @@ const listen = (options: ListenOptions): Effect.Effect<Net.Server, SocketServer.
     const fail = (cause: unknown): void =>
       resume(Effect.fail(new SocketServer.SocketServerError({ reason: "Open", cause })))
     server.once("error", fail)
-    server.listen(options, () => {
+    listenAt(server, options, () => {
       server.removeListener("error", fail)
       try {
         if (options.path !== undefined && (options.permissions ?? 0) > 0)

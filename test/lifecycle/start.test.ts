@@ -116,6 +116,27 @@ describe("start", () => {
     expect(server.output).toMatch(/ \* Ready to accept connections tcp\n/)
   })
 
+  it("loads nothing of Node's that it can do without", async () => {
+    const dir = temporaryDir("lifecycle")
+    cleanups.push(() => rmSync(dir, { recursive: true, force: true }))
+    const seen = join(dir, "loaded")
+    const hook = join(dir, "hook.cjs")
+    writeFileSync(
+      hook,
+      `process.on("exit", () =>
+        require("node:fs").writeFileSync(${JSON.stringify(seen)}, process.moduleLoadList.join("\\n")))`
+    )
+    const command = executable.replace(/^node /, `node --require ${hook} `)
+    const server = track(new Server({ command, args: ["--port {port} --dir {dir}"] }))
+    await server.start()
+    server.child.kill("SIGTERM")
+    expect(await server.exited).toEqual({ code: 0, signal: null })
+    const loaded = readFileSync(seen, "utf8").split("\n")
+    expect(loaded).toContain("NativeModule net")
+    for (const name of ["child_process", "cluster", "crypto", "dns", "readline", "worker_threads"])
+      expect(loaded).not.toContain(`NativeModule ${name}`)
+  })
+
   it("ignores SIGHUP and SIGUSR1, and opens no debugger", async () => {
     const server = track(await start())
     server.child.kill("SIGHUP")

@@ -62,7 +62,7 @@ const reload = (c: Invocation): Outcome => {
 const changeReplicationId = (c: Invocation): void => {
   const { server } = c.context
   server.host.log("warning", "Changing replication IDs after receiving DEBUG change-repl-id")
-  server.replicationId = server.host.randomHex(40)
+  server.changeReplicationId()
   c.reply.ok()
 }
 
