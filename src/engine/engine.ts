@@ -53,16 +53,10 @@ export interface EngineHooks {
 }
 
 /** The parts that an engine is put together from. */
-export interface EngineParts {
-  readonly keyspace: Keyspace
-  readonly table: CommandTable
-  readonly scripts: ScriptCache
-  readonly gate: ScriptGate
-  readonly server: ServerState
-  readonly changes: Changes
-  readonly propagation: Propagation
-  readonly hooks: EngineHooks
-}
+export type EngineParts = Pick<
+  Engine,
+  "keyspace" | "table" | "scripts" | "gate" | "server" | "changes" | "propagation" | "hooks"
+>
 
 export class Engine implements CommandContext {
   readonly keyspace: Keyspace

@@ -205,12 +205,12 @@ export class Outbox {
 
   /** What waits has lost its ground and never may be sent: its connections end. */
   abandon(): void {
-    for (const { session, done, lane, buffer, start, end } of this.takeAll()) {
-      if (session === null) done!(false)
+    for (const entry of this.takeAll()) {
+      const { session } = entry
+      if (session === null) entry.done!(false)
       else {
-        session.queued--
-        session.queuedBytes -= end - start
-        lane?.unpin(buffer, false)
+        this.uncount(entry, session)
+        entry.lane?.unpin(entry.buffer, false)
         session.transport.destroy()
       }
     }
@@ -273,9 +273,14 @@ export class Outbox {
     this.queue.push(entry)
   }
 
-  private sendEntry(entry: Entry, session: Session): void {
+  /** An entry of a session waits no more. */
+  private uncount(entry: Entry, session: Session): void {
     session.queued--
     session.queuedBytes -= entry.end - entry.start
+  }
+
+  private sendEntry(entry: Entry, session: Session): void {
+    this.uncount(entry, session)
     let kept = false
     if (!session.closed && entry.end > entry.start) {
       if (session.queued > 0 && !this.corked.has(session)) {

@@ -19,7 +19,7 @@ import { Engine } from "../../src/engine/engine.js"
 import { ScriptGate } from "../../src/engine/gate.js"
 import type { CommandRecord } from "../../src/engine/record.js"
 import { ServerState } from "../../src/engine/server.js"
-import { Session, type Transport } from "../../src/engine/session.js"
+import { NO_TRANSPORT, Session, type Transport } from "../../src/engine/session.js"
 import { CommandTable } from "../../src/engine/table.js"
 import { Scripts } from "../../src/lua/scripts.js"
 import type { ServerHost } from "../../src/machine/host.js"
@@ -145,18 +145,11 @@ export const makeEngine = (
   const keyspace = makeKeyspace(random)
   let sent: Array<Buffer> = []
   const transport: Transport = {
+    ...NO_TRANSPORT,
     send: (bytes, start, end) => {
       sent.push(Buffer.from(bytes.subarray(start, end)))
       return false
-    },
-    end: () => {},
-    destroy: () => {},
-    cork: () => {},
-    uncork: () => {},
-    pause: () => {},
-    resume: () => {},
-    congested: false,
-    unsentBytes: 0
+    }
   }
   const log = new CommandLog()
   log.enabled = true
